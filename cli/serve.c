@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Runs a server until Ctrl-C, as tasks or, with --blocking, as plain threads: the same handlers for
+// both. Also tells on which driver and why. What is served, the commands say.
+#include "cli.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <weft.h>
+
+enum { THREAD_STACK_SIZE = 256 * 1024 }; // a client needs a tenth; 8MiB each would run out sooner
+
+// ---- The driver, and why it was chosen ----
+
+// "epoll (io_uring refused: ...)": what the library says of its choice while it starts.
+static char choice[512];
+static atomic_bool is_starting;
+static int log_level; // set before the start: 0 nothing, 1 warnings, 2 everything
+
+// A log function of our own gets every line, so WEFT_LOG is followed here.
+static void log_line(int level, const char *text, void *context) {
+    static const char mark[] = "driver: ";
+    (void)context;
+    if (atomic_load(&is_starting) && strncmp(text, mark, sizeof mark - 1) == 0)
+        snprintf(choice, sizeof choice, "%s", text + sizeof mark - 1);
+    else if (level <= log_level)
+        fprintf(stderr, "weft: %s\n", text);
+}
+
+static int wanted_log_level(void) {
+    const char *word = getenv("WEFT_LOG");
+    if (word && strcmp(word, "off") == 0)
+        return 0;
+    return word && strcmp(word, "info") == 0 ? 2 : 1;
+}
+
+int cli_start_driver(bool is_blocking) {
+    if (is_blocking)
+        return CLI_OK;
+    log_level = wanted_log_level();
+    atomic_store(&is_starting, true);
+    int result = weft_start(&(weft_options){.log = log_line});
+    atomic_store(&is_starting, false);
+    return result < 0 ? cli_failed_call(result) : CLI_OK;
+}
+
+const char *cli_driver_story(void) {
+    if (strcmp(weft_driver_name(), "thread") == 0)
+        return "thread (a plain thread for each client, as --blocking asks)";
+    return choice[0] != '\0' ? choice : weft_driver_name();
+}
+
+static const uint8_t loopback6[16] = {[15] = 1}; // ::1
+
+void cli_print_listening(const char *protocol, int handle, const char *client, bool wants_url) {
+    char text[WEFT_ADDR_TEXT_SIZE];
+    weft_addr addr = {0};
+    (void)weft_local_addr(handle, &addr); // it cannot fail: the handle is ours and bound
+    unsigned port = weft_addr_port(&addr);
+    printf("  %-6s %-21s  try: %s ", protocol, weft_addr_text(&addr, text), client);
+    if (weft_addr_is(&addr, WEFT_IP_UNSPECIFIED)) // nobody connects to "any interface"
+        addr = weft_addr_family(&addr) == WEFT_IPV4 ? weft_addr_ipv4(127, 0, 0, 1, (uint16_t)port)
+                                                    : weft_addr_ipv6(loopback6, (uint16_t)port, 0);
+    if (wants_url)
+        printf("http://%s/\n", weft_addr_text(&addr, text));
+    else
+        printf("%s %u\n", weft_addr_ip_text(&addr, text), port);
+}
+
+// ---- Ctrl-C ----
+// The signals are blocked in every thread, and one thread waits for them: so what a signal does is
+// ordinary code. One that was ignored when we came (nohup, a shell's background job) stays so. The
+// second one is not ours any more: should stopping hang, Ctrl-C still ends the program.
+
+static struct {
+    sigset_t signals;
+    weft_scope *scope; // what is cancelled, or
+    int listener;      // what is closed
+    atomic_bool is_asked;
+} stop;
+
+static void *wait_for_signal(void *arg) {
+    int signal_number;
+    (void)arg;
+    if (sigwait(&stop.signals, &signal_number) != 0)
+        return NULL;
+    atomic_store(&stop.is_asked, true);
+    if (stop.scope)
+        weft_cancel(stop.scope);
+    else
+        weft_close(stop.listener);
+    pthread_sigmask(SIG_UNBLOCK, &stop.signals, NULL);
+    for (;;)
+        pause();
+}
+
+// Blocks the signals that end a server. Before any other thread is made, so that all inherit it.
+static void hold_signals(void) {
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    sigemptyset(&stop.signals);
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+        struct sigaction present;
+        if (sigaction(ending[i], NULL, &present) == 0 && present.sa_handler != SIG_IGN)
+            sigaddset(&stop.signals, ending[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &stop.signals, NULL);
+}
+
+static int stop_on_signal(weft_scope *scope, int listener) {
+    pthread_t thread;
+    stop.scope = scope;
+    stop.listener = listener;
+    int error = pthread_create(&thread, NULL, wait_for_signal, NULL);
+    if (error != 0)
+        return cli_failure("no thread to wait for signals: %s", weft_strerror(error));
+    pthread_detach(thread);
+    return CLI_OK;
+}
+
+// ---- As tasks ----
+
+static int accept_tasks(void *arg) {
+    const struct cli_service *service = arg;
+    weft_autojoin weft_scope clients = {0};
+    int result;
+    do {
+        result = weft_go(&clients, service->client, weft_accept(service->listener));
+        if (result == -ENOMEM)
+            cli_failure("a client was turned away: not enough memory");
+    } while (result >= 0 || result == -ENOMEM);
+    weft_close(service->listener);
+    return result;
+}
+
+static int serve_tasks(struct cli_service *service) {
+    weft_scope servers = {0};
+    int result = weft_go(&servers, accept_tasks, (void *)service);
+    if (result == 0 && service->beside)
+        result = weft_go(&servers, service->beside, service->beside_arg);
+    if (result < 0 || stop_on_signal(&servers, -1) != CLI_OK)
+        weft_cancel(&servers);
+    int joined = weft_join(&servers);
+    (void)weft_stop(WEFT_SECOND); // nothing lives any more: it has nothing to wait for
+    if (atomic_load(&stop.is_asked))
+        return CLI_OK;
+    return cli_failure("serving ended: %s", weft_strerror(result < 0 ? result : joined));
+}
+
+// ---- As plain threads ----
+
+static int (*thread_client)(int conn);
+
+static void *run_client(void *arg) {
+    (void)thread_client((int)(intptr_t)arg); // what became of one client concerns nobody else
+    return NULL;
+}
+
+static void *run_beside(void *arg) {
+    const struct cli_service *service = arg;
+    (void)service->beside(service->beside_arg);
+    return NULL;
+}
+
+static int start_thread(void *(*fn)(void *), void *arg) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+    int error = pthread_create(&thread, &attributes, fn, arg);
+    pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+static int serve_threads(struct cli_service *service) {
+    thread_client = service->client;
+    int conn = 0;
+    if (service->beside)
+        conn = start_thread(run_beside, service);
+    if (conn < 0 || stop_on_signal(NULL, service->listener) != CLI_OK)
+        return cli_failure("no thread could be started: %s", weft_strerror(conn));
+    while ((conn = weft_accept(service->listener)) > 0) {
+        int result = start_thread(run_client, (void *)(intptr_t)conn);
+        if (result < 0) {
+            weft_close(conn);
+            cli_failure("a client was turned away: no thread for it (raise ulimit -u)");
+        }
+    }
+    // Clients that are still served end with the process: nothing of theirs outlives it.
+    return atomic_load(&stop.is_asked) ? CLI_OK : cli_failed_call(conn);
+}
+
+int cli_serve(struct cli_service *service) {
+    puts("Ctrl-C stops it.");
+    fflush(stdout);
+    hold_signals();
+    int status = service->is_blocking ? serve_threads(service) : serve_tasks(service);
+    if (status == CLI_OK)
+        puts("stopped");
+    return status;
+}

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# Programs that use weft as any user does: the command, the examples, the benchmarks. They see the
+# public headers only, and no _GNU_SOURCE of ours.
+
+# One program from `ARGN`, put into the build folder's `folder` under `name`.
+function(weft_program target name folder)
+    add_executable(${target} ${ARGN})
+    weft_compile(${target})
+    set_target_properties(${target} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
+    target_link_libraries(${target} PRIVATE weft_static Threads::Threads)
+endfunction()
+
+# One program for each file that matches `pattern`.
+function(weft_programs prefix folder pattern)
+    file(GLOB sources CONFIGURE_DEPENDS ${pattern})
+    foreach(source ${sources})
+        cmake_path(GET source STEM name)
+        weft_program(${prefix}_${name} ${name} ${folder} ${source})
+        list(APPEND targets ${prefix}_${name})
+    endforeach()
+    set(${prefix}_targets "${targets}" PARENT_SCOPE)
+endfunction()
+
+file(GLOB weft_command_sources CONFIGURE_DEPENDS cli/*.c)
+if(weft_command_sources)
+    weft_program(weft_command weft . ${weft_command_sources})
+endif()
+
+if(WEFT_BUILD_TESTS)
+    weft_programs(example examples examples/*.c)
+    weft_programs(bench bench bench/*.c)
+    weft_programs(bench_micro bench/micro bench/micro/*.c)
+    foreach(target ${bench_micro_targets})
+        target_link_libraries(${target} PRIVATE weft_internal)
+        weft_use_gnu_interfaces(${target})
+    endforeach()
+endif()

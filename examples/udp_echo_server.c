@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// A blocking UDP server: prints each datagram and sends it back to its sender.
+#include <stdio.h>
+#include <weft.h>
+
+static int echo(int sock) {
+    char buf[65536]; // room for any datagram
+    weft_addr peer;
+    ssize_t n;
+    while ((n = weft_recv_from(sock, buf, sizeof buf, &peer)) >= 0) {
+        printf("Received: %.*s\n", (int)n, buf);
+        if ((n = weft_send_to(sock, buf, n, &peer)) < 0)
+            fprintf(stderr, "Not sent back: %s\n", weft_strerror(n));
+    }
+    weft_close(sock);
+    return n;
+}
+
+int main(void) {
+    weft_must(echo(weft_must(weft_udp_bind("127.0.0.1:8081"))));
+}

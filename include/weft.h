@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// weft: network programs in straight-line C. The same calls block a plain thread, suspend a task,
+// and run on virtual time in the simulator. This header is the whole public face.
+//
+// Conventions, once for all calls:
+//
+//   Results     >= 0 is the result, < 0 is an error: -errno, or one of the codes in weft/error.h.
+//   `errno`
+//               itself is neither read nor set. -EINTR is never returned.
+//   Handles     an int > 0. A negative handle passed in comes back unchanged and nothing happens,
+//   so
+//               that calls compose and the first error survives. A handle that is closed, stale
+//               or was never one: -EBADF; one of the wrong kind: -ENOTSUP.
+//   Ownership   borrows (until return), keeps (until close), takes (the callee releases, even when
+//   it fails),
+//               gives (the caller releases).
+//   Waiting     "Suspends" means: suspends the task; outside a task it blocks the thread. Every
+//   such call
+//               looks, before it has any effect, at cancellation and then at the deadline, also if
+//               it could succeed at once, and answers
+//                 -ECANCELED  the scope that the task lives in was cancelled
+//                 -ETIMEDOUT  the deadline of a weft_within passed (weft_timed_out() is then true)
+//               Either means "no effect": no byte was moved. It answers so again until the block or
+//               the scope ends. Once begun, the operation's own result wins: what moved is
+//               reported.
+//   Threads     every call may be made from any task and any thread, on any handle, at any time.
+//   Each
+//               single operation is atomic; those that wait for one direction of a handle
+//               are served in order.
+//   After fork  in the child of a process that runs the runtime every call but weft_close answers
+//               -ECHILD until weft_start begins afresh. Without a runtime all works on.
+#ifndef WEFT_H
+#define WEFT_H
+
+#include <weft/addr.h>
+#include <weft/error.h>
+#include <weft/io.h>
+#include <weft/net.h>
+#include <weft/task.h>
+
+#endif

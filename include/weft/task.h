@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+//
+// The runtime, tasks, scopes, deadlines and cancellation. Conventions: weft.h.
+#ifndef WEFT_TASK_H
+#define WEFT_TASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What is declared here is what the shared library exports.
+#pragma GCC visibility push(default)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WEFT_NANOSECOND  ((int64_t)1)
+#define WEFT_MICROSECOND ((int64_t)1000)
+#define WEFT_MILLISECOND ((int64_t)1000000)
+#define WEFT_SECOND      ((int64_t)1000000000)
+#define WEFT_MINUTE      (60 * WEFT_SECOND)
+#define WEFT_HOUR        (60 * WEFT_MINUTE)
+
+// ---- The runtime ----------------------------------------------------------------------------
+
+/// How the runtime is set up. Zero is the default everywhere; the struct may grow at its end.
+typedef struct weft_options {
+    /// "auto", "uring" or "epoll"; NULL: the environment's WEFT_DRIVER, else auto. Only auto falls
+    /// back.
+    const char *driver;
+    /// Bytes of a task's stack, rounded up to pages; 0: 64 KiB.
+    size_t stack_size;
+    /// Receives log lines instead of stderr; level 1 warns, 2 informs. Called from any thread.
+    void (*log)(int level, const char *text, void *context);
+    void *log_context;
+    /// Where memory comes from; both or neither. `alloc` answers 16-byte aligned memory or NULL.
+    void *(*alloc)(size_t size, void *context);
+    void (*free)(void *block, size_t size, void *context);
+    void *alloc_context;
+    /// 1: leave SIGSEGV and SIGBUS alone (no report of a task's stack overflow).
+    int no_overflow_report;
+} weft_options;
+
+/// Starts the runtime. The calling thread becomes worker 0 and its caller task zero; tasks run
+/// there while task zero waits inside weft. The first weft_go does this with defaults.
+///   options  borrowed; NULL: defaults.
+/// Returns 0, or
+///   -EALREADY  it runs already
+///   -EINVAL    an unknown driver; one of alloc and free without the other
+///   -ENOMEM    no memory
+///   or why the driver named did not start; weft_explain() has the sentence.
+/// Does not suspend. Blocks of weft_within that are open in the thread stay in force.
+#define weft_start(...) weft_priv_start((__VA_ARGS__), sizeof(weft_options))
+int weft_priv_start(const weft_options *options, size_t size);
+
+/// Stops the runtime: cancels every scope, waits until all tasks have ended, at most `grace_ns`.
+///   grace_ns  nanoseconds, >= 0; INT64_MAX: as long as it takes.
+/// Returns 0: the caller is a plain thread again and open handles stay open; or
+///   -ETIMEDOUT  tasks were still alive after the grace (how many: a log line); the runtime goes on
+///               and they stay cancelled: call again
+///   -EPERM      not called by task zero
+///   -ENOENT     no runtime runs
+/// Suspends task zero. Neither cancelled nor cut short by a deadline.
+int weft_stop(int64_t grace_ns);
+
+/// The driver that the calling task or thread waits on: "uring", "epoll", "thread" or "sim".
+/// Static. Does not suspend.
+const char *weft_driver_name(void);
+
+/// The library's version, "0.1.0". Static.
+const char *weft_version(void);
+
+// ---- Tasks and scopes -----------------------------------------------------------------------
+
+/// What tasks live in. `weft_scope s = {0};` is an empty scope; a scope must not move or go away
+/// before it was joined. A task that returns without having joined a scope it used is a bug that
+/// ends the process with a report; weft_autojoin does it by itself.
+typedef struct weft_scope {
+    uint64_t words[16];
+} weft_scope;
+
+typedef struct weft_task_options {
+    const char *name;  ///< shown in reports; at most 31 bytes are kept. Copied.
+    size_t stack_size; ///< bytes; 0: the runtime's
+} weft_task_options;
+
+/// Starts `fn(arg)` as a task in a scope, and the runtime if none runs.
+///   scope  borrowed until joined. Its parent is the scope of the task that first uses it.
+///   fn     int fn(int handle) or int fn(void *arg). A result < 0 is the task's error.
+///   arg    a handle: *taken*, even on failure; a negative one starts nothing and is returned.
+///          Numbers that are no handles go by pointer. A pointer: borrowed by the task.
+/// The task inherits the deadline in force here and is cancelled by the scope. When it starts and
+/// in what order is not specified. A task cancelled before it started still runs. Returns 0, or
+///   -ENOMEM  no memory
+///   -EBUSY   the scope is being joined and the caller is none of its tasks
+///   -EINVAL  scope or fn is NULL
+///   or what weft_start() answers when it had to start the runtime.
+/// Does not suspend. Never refused by a cancellation or a deadline.
+#ifndef __cplusplus
+#define weft_go(scope, fn, ...)                                                                    \
+    _Generic((fn), int (*)(int)                                                                    \
+             : weft_priv_go_handle, int (*)(void *)                                                \
+             : weft_priv_go)((scope), (fn), (__VA_ARGS__), NULL, 0)
+/// weft_go with options: borrowed, NULL is none.
+#define weft_go_with(scope, fn, arg, ...)                                                          \
+    _Generic((fn), int (*)(int)                                                                    \
+             : weft_priv_go_handle, int (*)(void *)                                                \
+             : weft_priv_go)((scope), (fn), (arg), (__VA_ARGS__), sizeof(weft_task_options))
+#endif
+int weft_priv_go(weft_scope *scope, int (*fn)(void *), void *arg, const weft_task_options *options,
+                 size_t size);
+int weft_priv_go_handle(weft_scope *scope, int (*fn)(int), int handle,
+                        const weft_task_options *options, size_t size);
+
+/// Waits until the last task of the scope has ended, however long that takes. If the joiner is
+/// cancelled or its deadline passes, cancels the scope, goes on waiting, then returns that code.
+/// The scope is then empty and may be used again. Returns the first error in order of completion,
+/// else 0; or -ECANCELED, -ETIMEDOUT (see above), or
+///   -EPERM   another thread or task used the scope first
+///   -EINVAL  NULL
+/// A scope never used: 0. Suspends; not refused by a cancellation or a deadline.
+int weft_join(weft_scope *scope);
+
+/// Cancels the scope's tasks, those it will get until it is joined, and the scopes below it. Every
+/// call in them that may wait answers -ECANCELED. Idempotent. NULL: nothing. From any thread, any
+/// task. Does not suspend.
+void weft_cancel(weft_scope *scope);
+
+/// `weft_autojoin weft_scope s = {0};`: at the end of the block, if it was not joined, cancels and
+/// joins it. Not run by longjmp and exit.
+#define weft_autojoin __attribute__((cleanup(weft_priv_autojoin)))
+void weft_priv_autojoin(weft_scope *scope);
+
+/// Lets other tasks run. Returns 0, -ECANCELED or -ETIMEDOUT. Suspends.
+int weft_yield(void);
+
+// ---- Time -----------------------------------------------------------------------------------
+
+/// Sleeps. ns  nanoseconds; <= 0: only looks at cancellation and deadline.
+/// Returns 0 when its own time has passed, -ETIMEDOUT when the ambient deadline did first,
+/// -ECANCELED.
+int weft_sleep(int64_t ns);
+
+/// The monotonic clock, in nanoseconds; virtual in the simulator. Does not suspend.
+int64_t weft_now(void);
+
+/// 0, or what the next call that may wait would answer: -ECANCELED, -ETIMEDOUT, -ECHILD. For long
+/// computations. Does not suspend.
+int weft_check(void);
+
+/// `weft_within(5 * WEFT_SECOND);` is a declaration: it bounds the rest of the enclosing block,
+/// whatever is called there, however it is left. ns <= 0: expired at once; a sum beyond INT64_MAX:
+/// never. Nested ones: the earliest counts. Tasks started inside inherit it. In C++, as the sole
+/// body of an `if` it bounds nothing (its block ends with it). longjmp across it is not supported.
+/// In a task the deadline is looked at when the task waits or when its worker's clock has moved,
+/// which the budget of about 64 calls bounds.
+///
+/// `weft_shield(WEFT_SECOND);` likewise, for last words: cancellations and deadlines from outside
+/// the block are held back for ns from the later of its entry and their arrival. Until one has
+/// arrived it limits nothing. A weft_within inside still counts; nested shields do not add up.
+#ifndef __cplusplus
+#define weft_within(ns)                WEFT_PRIV_BLOCK(weft_priv_within, ns, __COUNTER__)
+#define weft_shield(ns)                WEFT_PRIV_BLOCK(weft_priv_shield, ns, __COUNTER__)
+#define WEFT_PRIV_BLOCK(begin, ns, id) WEFT_PRIV_BLOCK_(begin, ns, id)
+#define WEFT_PRIV_BLOCK_(begin, ns, id)                                                            \
+    weft_block *weft_priv_block_##id __attribute__((cleanup(weft_priv_block_end), unused)) =       \
+        begin(&(weft_block){{0}}, (ns))
+#else
+#define weft_within(ns)                 WEFT_PRIV_BLOCK(weft_priv_within, ns, __COUNTER__)
+#define weft_shield(ns)                 WEFT_PRIV_BLOCK(weft_priv_shield, ns, __COUNTER__)
+#define WEFT_PRIV_BLOCK(begin, ns, id)  WEFT_PRIV_BLOCK_(begin, ns, id)
+#define WEFT_PRIV_BLOCK_(begin, ns, id) weft_priv_guard weft_priv_block_##id(begin, (ns))
+#endif
+typedef struct weft_block {
+    uint64_t words[8];
+} weft_block;
+weft_block *weft_priv_within(weft_block *block, int64_t ns);
+weft_block *weft_priv_shield(weft_block *block, int64_t ns);
+void weft_priv_block_end(weft_block **block);
+
+#ifdef __cplusplus
+} // extern "C"
+
+class weft_priv_guard {
+  public:
+    weft_priv_guard(weft_block *(*begin)(weft_block *, int64_t), int64_t ns) : block_() {
+        begin(&block_, ns);
+    }
+    ~weft_priv_guard() {
+        weft_block *block = &block_;
+        weft_priv_block_end(&block);
+    }
+    weft_priv_guard(const weft_priv_guard &) = delete;
+    weft_priv_guard &operator=(const weft_priv_guard &) = delete;
+
+  private:
+    weft_block block_;
+};
+
+static inline int weft_go(weft_scope *scope, int (*fn)(void *), void *arg) {
+    return weft_priv_go(scope, fn, arg, nullptr, 0);
+}
+static inline int weft_go(weft_scope *scope, int (*fn)(int), int handle) {
+    return weft_priv_go_handle(scope, fn, handle, nullptr, 0);
+}
+static inline int weft_go_with(weft_scope *scope, int (*fn)(void *), void *arg,
+                               const weft_task_options *options) {
+    return weft_priv_go(scope, fn, arg, options, sizeof(weft_task_options));
+}
+static inline int weft_go_with(weft_scope *scope, int (*fn)(int), int handle,
+                               const weft_task_options *options) {
+    return weft_priv_go_handle(scope, fn, handle, options, sizeof(weft_task_options));
+}
+#endif
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The compiler extensions that weft relies on, each behind a named macro, so that the rest of the
+// code is plain C17 and a new compiler is a change to this file.
+// Not for feature tests of the system or the processor: those belong to os/ and task/.
+#ifndef WEFT__COMPILER_H
+#define WEFT__COMPILER_H
+
+// The format string is argument `format`, its first value is argument `first` (0: a va_list).
+#define WEFT__PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+
+// For code that runs at most once in the life of a process: it is laid out away from the hot paths.
+#define WEFT__COLD __attribute__((cold, noinline))
+
+// A thread-local must not be cached across a call that may switch; one accessor marked so reads it.
+#define WEFT__NOINLINE __attribute__((noinline))
+
+#define WEFT__LIKELY(cond)   __builtin_expect(!!(cond), 1)
+#define WEFT__UNLIKELY(cond) __builtin_expect(!!(cond), 0)
+
+#endif

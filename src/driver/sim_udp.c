@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// Datagrams on the simulated machine. Those of one sender arrive in order, as on loopback; those of
+// two senders in an order by seed. A receiver's full buffer drops them without a word.
+// Not here: loss, duplication and reordering on the way.
+#include "driver/sim_net.h"
+#include "driver/socket.h"
+#include "os/os.h"
+
+enum {
+    SIZE_MAX_V4 = 65535 - 20 - 8, // behind the headers of IPv4 and UDP
+    SIZE_MAX_V6 = 65535 - 8,
+
+    // What a datagram costs its receiver's buffer, as Linux counts it (sk_buff.truesize): one block
+    // with room for headers and bookkeeping, a power of two while it is small.
+    COST_MIN = 832,
+    COST_FIXED = 256,
+    COST_AROUND = 384,
+    COST_BLOCK_MAX = 16384,
+};
+
+struct weft__sim_datagram {
+    struct weft__list link; // in flight, or received
+    struct weft__sim_event arrival;
+    struct weft__sim_name from, to;
+    size_t size;
+    char data[];
+};
+
+static struct weft__sim_datagram *datagram_of(struct weft__list *link) {
+    return link != NULL ? WEFT__CONTAINER(link, struct weft__sim_datagram, link) : NULL;
+}
+
+static void free_datagram(struct weft__sim_datagram *datagram) {
+    weft__list_remove(&datagram->link);
+    weft__free(datagram);
+}
+
+static size_t cost_of(size_t size) {
+    size_t block = 512;
+    while (block < size + COST_AROUND)
+        block *= 2;
+    size_t cost = COST_FIXED + (block <= COST_BLOCK_MAX ? block : size + 1024);
+    return cost > COST_MIN ? cost : COST_MIN;
+}
+
+// ---- On the way ----
+
+// Nobody is there: the ICMP message that says so reaches whoever is connected to that name. An
+// unconnected sender is told nothing (udp(7), without IP_RECVERR).
+static void refuse(struct weft__sim *sim, const struct weft__sim_datagram *datagram) {
+    struct weft__sim_socket *s =
+        weft__sim_find(sim, WEFT__DATAGRAM, &datagram->from, &datagram->to);
+    if (s == NULL || !s->is_connected)
+        return;
+    s->error = ECONNREFUSED;
+    weft__sim_touch_all(s);
+}
+
+// A datagram larger than the buffer is taken by an empty one.
+static bool has_room(const struct weft__sim_socket *s, const struct weft__sim_datagram *datagram) {
+    size_t limit = (size_t)s->options[WEFT__OPT_RECEIVE_BUFFER];
+    return s->udp.received_size == 0 || s->udp.received_size + cost_of(datagram->size) <= limit;
+}
+
+static void receive(struct weft__sim_socket *s, struct weft__sim_datagram *datagram) {
+    weft__list_remove(&datagram->link);
+    weft__list_push_back(&s->udp.received, &datagram->link);
+    s->udp.received_size += cost_of(datagram->size);
+    weft__sim_touch_all(s);
+}
+
+static void arrive(struct weft__sim *sim, struct weft__sim_event *event) {
+    struct weft__sim_datagram *datagram =
+        WEFT__CONTAINER(event, struct weft__sim_datagram, arrival);
+    struct weft__sim_socket *s =
+        weft__sim_find(sim, WEFT__DATAGRAM, &datagram->to, &datagram->from);
+    bool is_taken = s != NULL && has_room(s, datagram);
+    weft__sim_trace(sim, is_taken ? WEFT__SIM_TRACE_DATAGRAM : WEFT__SIM_TRACE_DROP,
+                    s != NULL ? s->number : -1, (int64_t)datagram->size);
+    if (is_taken) {
+        receive(s, datagram);
+        return;
+    }
+    if (s == NULL)
+        refuse(sim, datagram);
+    free_datagram(datagram);
+}
+
+void weft__sim_udp_drop_in_flight(struct weft__sim *sim) {
+    struct weft__sim_datagram *datagram;
+    while ((datagram = datagram_of(weft__list_first(&sim->in_flight))) != NULL) {
+        weft__sim_unset(sim, &datagram->arrival);
+        free_datagram(datagram);
+    }
+}
+
+void weft__sim_udp_drop_received(struct weft__sim_socket *s) {
+    struct weft__sim_datagram *datagram;
+    while ((datagram = datagram_of(weft__list_first(&s->udp.received))) != NULL)
+        free_datagram(datagram);
+    s->udp.received_size = 0;
+}
+
+// ---- Operations ----
+
+static int bind_if_needed(struct weft__sim_socket *s) {
+    return s->claim != NULL ? 0 : weft__sim_bind(s, &s->local);
+}
+
+int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer) {
+    struct weft__sim_name to, from;
+    int error = weft__sim_read_name(s, peer, false, &to);
+    if (error == 0)
+        error = bind_if_needed(s);
+    if (error == 0)
+        error = weft__sim_route(s, &to, &from);
+    if (error != 0)
+        return error;
+    weft__sim_rename(s, &from, &to);
+    s->is_connected = to.port != 0;
+    return 0;
+}
+
+// Where a datagram goes, in the order in which Linux finds fault with it.
+static int find_way(struct weft__sim_socket *s, const struct weft__op *op,
+                    struct weft__sim_name *to, struct weft__sim_name *from) {
+    int error = bind_if_needed(s);
+    if (error != 0)
+        return error;
+    if (op->kind == WEFT__OP_SENDMSG && op->peer != NULL)
+        error = weft__sim_read_name(s, op->peer, false, to);
+    else if (s->is_connected)
+        *to = s->remote;
+    else
+        error = -EDESTADDRREQ;
+    if (error == 0 && to->port == 0)
+        error = -EINVAL;
+    if (error == 0 && weft__sim_is_broadcast(to) && !s->options[WEFT__OPT_BROADCAST])
+        error = -EACCES;
+    return error != 0 ? error : weft__sim_route(s, to, from);
+}
+
+static int find_fault(struct weft__sim_socket *s, const struct weft__sim_name *to, size_t size) {
+    if (size > (weft__sim_is_v4(to) ? SIZE_MAX_V4 : SIZE_MAX_V6))
+        return -EMSGSIZE;
+    if (s->error != 0)
+        return weft__sim_take_error(s);
+    return s->is_write_shut ? -EPIPE : 0;
+}
+
+// A datagram never waits: loopback takes it away at once.
+int64_t weft__sim_udp_send(struct weft__sim_socket *s, struct weft__op *op) {
+    struct weft__sim_name to, from;
+    size_t size = weft__op_size(op);
+    int error = find_way(s, op, &to, &from);
+    if (error == 0)
+        error = find_fault(s, &to, size);
+    if (error != 0)
+        return error;
+    struct weft__sim_datagram *datagram = weft__alloc(sizeof *datagram + size);
+    if (datagram == NULL)
+        return -ENOMEM;
+    datagram->from = from;
+    datagram->to = to;
+    datagram->size = size;
+    datagram->arrival.fire = arrive;
+    weft__sim_gather(op, 0, datagram->data, size);
+    weft__list_push_back(&s->sim->in_flight, &datagram->link);
+    s->udp.last_arrival_ns = weft__sim_arrival(s->sim, s->udp.last_arrival_ns);
+    weft__sim_set(s->sim, &datagram->arrival, s->udp.last_arrival_ns);
+    return (int64_t)size;
+}
+
+static void tell_about(const struct weft__sim_socket *s, struct weft__op *op,
+                       const struct weft__sim_datagram *datagram, bool is_truncated) {
+    if (op->kind != WEFT__OP_RECVMSG)
+        return;
+    op->flags &= ~(uint32_t)WEFT__OP_TRUNCATED;
+    if (is_truncated)
+        op->flags |= WEFT__OP_TRUNCATED;
+    if (op->peer != NULL)
+        *op->peer = weft__sim_show(s, &datagram->from);
+}
+
+int64_t weft__sim_udp_receive(struct weft__sim_socket *s, struct weft__op *op) {
+    if (s->error != 0)
+        return weft__sim_take_error(s);
+    struct weft__sim_datagram *datagram = datagram_of(weft__list_first(&s->udp.received));
+    if (datagram == NULL)
+        return s->is_read_shut ? 0 : -EAGAIN;
+    size_t size = weft__op_size(op);
+    bool is_truncated = size < datagram->size;
+    size = is_truncated ? size : datagram->size;
+    weft__sim_scatter(op, 0, datagram->data, size);
+    tell_about(s, op, datagram, is_truncated);
+    if (!(op->flags & WEFT__OP_PEEK)) {
+        s->udp.received_size -= cost_of(datagram->size);
+        free_datagram(datagram);
+    }
+    return (int64_t)size;
+}
+
+uint32_t weft__sim_udp_ready(const struct weft__sim_socket *s) {
+    bool is_readable = !weft__list_is_empty(&s->udp.received) || s->error != 0 || s->is_read_shut;
+    return WEFT__WRITABLE | (is_readable ? WEFT__READABLE : 0);
+}
+
+// As shutdown(2): it takes effect on an unconnected socket, too, and then says that it does not.
+int weft__sim_udp_shutdown(struct weft__sim_socket *s, int how) {
+    s->is_read_shut |= (how & WEFT__SHUT_READ) != 0;
+    s->is_write_shut |= (how & WEFT__SHUT_WRITE) != 0;
+    weft__sim_touch_all(s);
+    return s->is_connected ? 0 : -ENOTCONN;
+}

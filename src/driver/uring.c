@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+// The io_uring driver: requests are queued without a system call, and one io_uring_enter(2) submits
+// them, runs the kernel's deferred work and waits. One ring, driven by one thread.
+// Not here: what a request looks like (uring_request.c), and how a ring is made (uring_probe.c).
+//
+// When the submission queue is full, the kernel is asked to take what is in it; should it refuse
+// (it is short of memory), the operation stands in the backlog until a later wait. An operation in
+// the backlog needs a place for its request or, if that is already in the ring, for the
+// cancellation of it.
+//
+// Waking (driver/wake.h). A multishot poll on the eventfd stands in the ring. Every write to the
+// eventfd is an edge that completes it once, so the eventfd is never read and the poll never made
+// anew: a wake costs the woken side no system call.
+#include "driver/uring.h"
+
+#include "base/assert.h"
+#include "driver/op.h"
+#include "driver/socket.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static struct weft__uring *uring_of(struct weft__driver *d) {
+    return WEFT__CONTAINER(d, struct weft__uring, driver);
+}
+
+// --- Queueing ---
+
+static void queue_request(struct weft__uring *u, struct weft__uring_slot *slot) {
+    struct io_uring_sqe *sqe = weft__list_is_empty(&u->backlog) ? weft__uring_sqe(u) : NULL;
+    if (WEFT__LIKELY(sqe != NULL)) {
+        weft__uring_prepare(u, slot, sqe);
+        return;
+    }
+    slot->phase = WEFT__URING_BACKLOG;
+    weft__list_push_back(&u->backlog, &slot->op->link);
+}
+
+static void prepare_cancel(struct weft__uring *u, const struct weft__uring_slot *slot,
+                           struct io_uring_sqe *sqe) {
+    io_uring_prep_cancel64(sqe, slot->name, 0);
+    io_uring_sqe_set_data64(sqe, WEFT__URING_NAME_CANCEL);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS; // the operation's own completion says it
+    u->driver.stats.sqe[sqe->opcode]++;
+}
+
+// Gives the backlog the places that are free.
+static void queue_backlog(struct weft__uring *u) {
+    struct weft__list *link;
+    struct io_uring_sqe *sqe;
+    while ((link = weft__list_first(&u->backlog)) != NULL && (sqe = weft__uring_sqe(u)) != NULL) {
+        struct weft__op *op = WEFT__CONTAINER(link, struct weft__op, link);
+        struct weft__uring_slot *slot = weft__uring_slot_find(u, op->slot);
+        weft__list_remove(link);
+        if (slot->phase == WEFT__URING_BACKLOG)
+            weft__uring_prepare(u, slot, sqe);
+        else
+            prepare_cancel(u, slot, sqe);
+    }
+}
+
+// --- Completing ---
+
+static void finish(struct weft__uring *u, struct weft__uring_slot *slot, int64_t result) {
+    struct weft__op *op = slot->op;
+    weft__uring_slot_free(u, slot);
+    weft__op_deliver(&u->driver, op, result);
+}
+
+void weft__uring_complete(struct weft__uring *u, const struct io_uring_cqe *cqe) {
+    if (cqe->user_data == WEFT__URING_NAME_CANCEL)
+        return; // it came too late: the operation's own completion tells how it went
+    if (cqe->user_data == WEFT__URING_NAME_WAKE) {
+        u->wake_is_armed = (cqe->flags & IORING_CQE_F_MORE) != 0;
+        return;
+    }
+    struct weft__uring_slot *slot = weft__uring_slot_find(u, cqe->user_data);
+    if (slot == NULL || slot->phase == WEFT__URING_BACKLOG) {
+        u->strays++;
+        return;
+    }
+    int64_t result;
+    if (weft__uring_result(u, slot, cqe, &result)) {
+        finish(u, slot, result);
+        return;
+    }
+    queue_request(u, slot);
+}
+
+// Takes the completions that are there now, not those that the callbacks cause: `wait` is bounded.
+static void reap(struct weft__uring *u) {
+    struct io_uring_cqe cqe;
+    for (unsigned count = io_uring_cq_ready(&u->ring); count > 0; count--) {
+        if (weft__uring_next(u, &cqe))
+            weft__uring_complete(u, &cqe);
+    }
+}
+
+// --- Waiting ---
+
+static void arm_wake(struct weft__uring *u) {
+    struct io_uring_sqe *sqe = weft__uring_sqe(u);
+    if (sqe == NULL)
+        return;
+    io_uring_prep_poll_multishot(sqe, u->wake.fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, WEFT__URING_NAME_WAKE);
+    u->driver.stats.sqe[sqe->opcode]++;
+    u->wake_is_armed = true;
+}
+
+// Without the poll no wake could end the sleep, and the backlog needs a free place first.
+static bool may_sleep(const struct weft__uring *u) {
+    return io_uring_cq_ready(&u->ring) == 0 && u->wake_is_armed && weft__list_is_empty(&u->backlog);
+}
+
+static void uring_wait(struct weft__driver *d, int64_t until_ns) {
+    struct weft__uring *u = uring_of(d);
+    d->stats.waits++;
+    bool has_results = weft__resolve_reap(d, &u->resolving) > 0;
+    if (!u->wake_is_armed)
+        arm_wake(u);
+    queue_backlog(u);
+    bool is_asleep = until_ns > 0 && !has_results && may_sleep(u) &&
+                     weft__wake_fall_asleep(&u->wake, WEFT__ON_FD);
+    weft__uring_check(weft__uring_enter(u, is_asleep ? until_ns : 0));
+    if (is_asleep)
+        weft__wake_rise(&u->wake);
+    else
+        (void)weft__wake_take(&u->wake);
+    reap(u);
+}
+
+static void uring_wake(struct weft__driver *d) {
+    weft__wake_post(&uring_of(d)->wake);
+}
+
+// --- Operations ---
+
+static int64_t uring_try(struct weft__driver *d, struct weft__op *op) {
+    d->stats.tries++;
+    return weft__uring_try(uring_of(d), op);
+}
+
+static int uring_submit(struct weft__driver *d, struct weft__op *op) {
+    struct weft__uring *u = uring_of(d);
+    if (op->kind == WEFT__OP_RESOLVE)
+        return weft__resolve_submit(d, &u->resolving, op);
+    struct weft__uring_slot *slot = weft__uring_slot_take(u, op);
+    if (slot == NULL)
+        return -ENOMEM;
+    weft__op_begin(d, op);
+    queue_request(u, slot);
+    return 0;
+}
+
+static void uring_cancel(struct weft__driver *d, struct weft__op *op) {
+    struct weft__uring *u = uring_of(d);
+    if (op->kind == WEFT__OP_RESOLVE) {
+        weft__resolve_cancel(d, &u->resolving, op);
+        return;
+    }
+    d->stats.cancels++;
+    struct weft__uring_slot *slot = weft__uring_slot_find(u, op->slot);
+    ASSERT(slot != NULL && slot->op == op);
+    if (slot->phase == WEFT__URING_BACKLOG) { // the kernel does not know of it
+        finish(u, slot, -ECANCELED);
+        return;
+    }
+    if (slot->cancelled)
+        return;
+    slot->cancelled = true;
+    struct io_uring_sqe *sqe = weft__uring_sqe(u);
+    if (sqe != NULL)
+        prepare_cancel(u, slot, sqe);
+    else
+        weft__list_push_back(&u->backlog, &op->link);
+}
+
+// --- The rest of the contract ---
+
+static void uring_stop(struct weft__driver *d) {
+    struct weft__uring *u = uring_of(d);
+    ASSERT(d->pending == 0);
+    io_uring_queue_exit(&u->ring);
+    close(u->wake.fd);
+    weft__uring_table_free(u);
+    weft__free(u);
+}
+
+static const struct weft__driver_class uring_class = {
+    .name = "uring",
+    .stop = uring_stop,
+    .try = uring_try,
+    .submit = uring_submit,
+    .cancel = uring_cancel,
+    .wait = uring_wait,
+    .wake = uring_wake,
+    .now = weft__real_now,
+    .ctl = weft__real_ctl,
+    .choose = weft__real_choose,
+};
+
+static int start(struct weft__uring *u, const char **ret_why) {
+    u->driver.class = &uring_class;
+    weft__list_init(&u->backlog);
+    *ret_why = "eventfd";
+    u->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (u->wake.fd < 0)
+        return -errno;
+    int result = weft__uring_open(u, ret_why);
+    if (result < 0)
+        close(u->wake.fd);
+    return result;
+}
+
+int weft__uring_start(struct weft__driver **ret_driver, const char **ret_why) {
+    const char *why = "memory";
+    struct weft__uring *u = weft__alloc(sizeof *u);
+    int result = u == NULL ? -ENOMEM : start(u, &why);
+    if (result < 0) {
+        weft__free(u);
+        if (ret_why != NULL)
+            *ret_why = why;
+        return result;
+    }
+    *ret_driver = &u->driver;
+    return 0;
+}

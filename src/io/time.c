@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// Sleeping, yielding, the clock: the calls that wait for nothing but time or the others.
+#include "io/call.h"
+
+#include "os/os.h"
+#include "task/park.h"
+#include "task/worker.h"
+
+#include <errno.h>
+#include <weft/task.h>
+
+static int refuse(struct weft__waiter *self, const char *name, int code) {
+    if (code < 0) {
+        (void)weft__failed(self, name, 0, code);
+        weft__failed_by_deadline(self, code);
+    }
+    return code;
+}
+
+// Its own time counts as reached when it is not later than the ambient deadline.
+static int sleep_until(struct weft__waiter *self, int64_t until) {
+    for (;;) {
+        int code = weft__interrupted(self);
+        if (code == -ETIMEDOUT && until <= self->deadline)
+            code = 0;
+        if (code < 0 || weft__coarse_now(self) >= until)
+            return code;
+        if (self->may_not_wait)
+            return -ENOMEM;
+        int64_t at = weft__interrupt_at(self);
+        weft__park(self, at < until ? at : until);
+    }
+}
+
+int weft_sleep(int64_t ns) {
+    struct weft__waiter *self = weft__self();
+    if (!self)
+        return -ENOMEM;
+    int code = weft__enter(self);
+    if (code == 0 && ns > 0) {
+        int64_t now = weft__fresh_now(self);
+        code = sleep_until(self, ns > INT64_MAX - now ? INT64_MAX : now + ns);
+    }
+    return refuse(self, "sleep", code);
+}
+
+int weft_yield(void) {
+    struct weft__waiter *self = weft__self();
+    if (!self)
+        return -ENOMEM;
+    int code = weft__interrupted(self);
+    if (code < 0)
+        return refuse(self, "yield", code);
+    if (self->worker)
+        weft__worker_yield(self->worker);
+    else
+        weft__os_yield();
+    return 0;
+}
+
+int64_t weft_now(void) {
+    struct weft__waiter *self = weft__self();
+    return self ? weft__fresh_now(self) : weft__clock_monotonic_ns();
+}
+
+int weft_check(void) {
+    struct weft__waiter *self = weft__self();
+    if (!self)
+        return -ENOMEM;
+    (void)weft__fresh_now(self);
+    return refuse(self, "check", weft__interrupted(self));
+}

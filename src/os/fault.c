@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// The handler of SIGSEGV and SIGBUS. It is chained: what it does not know goes to the handler that
+// was there before, or, if there was none, to the default action, by restoring that and letting the
+// instruction fault again.
+#include "os/fault.h"
+
+#include "os/pages.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STACK_SIZE = 64 * 1024, TEXT_SIZE = 512, SIGNAL_COUNT = 2 };
+
+static const int signals[SIGNAL_COUNT] = {SIGSEGV, SIGBUS};
+
+// Of the process: there is one runtime at a time, and it is the only one to watch.
+static struct {
+    weft__fault_describe *describe; // NULL: not watching
+    struct sigaction before[SIGNAL_COUNT];
+    stack_t stack_before;
+    void *stack; // NULL: the thread had one of its own
+} watch;
+
+static const struct sigaction *before(int number) {
+    return &watch.before[number == signals[0] ? 0 : 1];
+}
+
+static void pass_on(int number, siginfo_t *info, void *context) {
+    const struct sigaction *next = before(number);
+    if (next->sa_flags & SA_SIGINFO)
+        next->sa_sigaction(number, info, context);
+    else if (next->sa_handler != SIG_DFL && next->sa_handler != SIG_IGN)
+        next->sa_handler(number);
+    else
+        (void)sigaction(number, next, NULL); // returning faults again, with that action
+}
+
+static void on_fault(int number, siginfo_t *info, void *context) {
+    char text[TEXT_SIZE];
+    int saved_errno = errno;
+    if (watch.describe(info->si_addr, text, sizeof text)) {
+        ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+        (void)ignored; // there is nobody left to tell
+    }
+    errno = saved_errno;
+    pass_on(number, info, context);
+}
+
+static int give_stack(void) {
+    stack_t stack;
+    if (sigaltstack(NULL, &watch.stack_before) < 0)
+        return -errno;
+    watch.stack = NULL;
+    if (!(watch.stack_before.ss_flags & SS_DISABLE))
+        return 0;
+    int error = weft__pages_reserve(STACK_SIZE, &watch.stack);
+    if (error < 0)
+        return error;
+    stack = (stack_t){.ss_sp = watch.stack, .ss_size = STACK_SIZE};
+    if (sigaltstack(&stack, NULL) == 0)
+        return 0;
+    error = -errno;
+    weft__pages_release(watch.stack, STACK_SIZE);
+    return error;
+}
+
+static void take_stack(void) {
+    if (!watch.stack)
+        return;
+    (void)sigaltstack(&watch.stack_before, NULL);
+    weft__pages_release(watch.stack, STACK_SIZE);
+    watch.stack = NULL;
+}
+
+int weft__fault_watch(weft__fault_describe *describe) {
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    int error = give_stack();
+    if (error < 0)
+        return error;
+    watch.describe = describe;
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        (void)sigaction(signals[i], &action, &watch.before[i]); // cannot fail for these
+    return 0;
+}
+
+void weft__fault_unwatch(void) {
+    struct sigaction now;
+    if (!watch.describe)
+        return;
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_sigaction == on_fault)
+            (void)sigaction(signals[i], &watch.before[i], NULL);
+    take_stack();
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+//
+// Reports of faults (SIGSEGV, SIGBUS): a handler on an alternate stack that asks the layer above
+// whether it knows the address, and otherwise leaves the signal to whoever handled it before. Not a
+// way to go on after a fault: the process still ends by the signal.
+#ifndef WEFT__FAULT_H
+#define WEFT__FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Writes a line about a fault at `addr` into buf and returns true, or returns false. Runs in a
+// signal handler: no locks, no allocation.
+typedef bool weft__fault_describe(const void *addr, char *buf, size_t size);
+
+// Installs the handler and gives the calling thread an alternate stack, unless it has one already.
+// Returns 0 or a negative errno, and then nothing was changed.
+int weft__fault_watch(weft__fault_describe *describe);
+// Puts back what weft__fault_watch found, on the same thread, unless somebody has replaced it
+// since.
+void weft__fault_unwatch(void);
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+//
+// Log lines, one write(2) each, so that lines of several threads and processes do not mix. A long
+// line is cut. Not for errors, which are returned, and not for panics (base/assert.h).
+#include "os/os.h"
+
+#include "base/text.h"
+#include "os/lock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_SIZE = 1024 };
+
+static struct {
+    struct weft__lock lock; // guards the two below
+    weft__log_sink *sink;
+    void *context;
+} target;
+
+static WEFT__ATOMIC(int) stderr_level = -1; // -1: WEFT_LOG was not read yet
+
+// A fork(2) may have caught another thread inside the lock; the child has that thread no more, and
+// the pair may be half written.
+static void forked(void) {
+    if (weft__load(&target.lock.word, relaxed) != 0) {
+        target.sink = NULL;
+        target.context = NULL;
+    }
+    weft__store(&target.lock.word, 0, relaxed);
+}
+
+void weft__log_to(weft__log_sink *sink, void *context) {
+    (void)weft__os_at_fork_child(forked); // without it only a child of an unlucky fork is worse off
+    weft__lock(&target.lock);
+    target.sink = sink;
+    target.context = context;
+    weft__unlock(&target.lock);
+}
+
+// Threads that race here read the same variable and store the same number.
+static int level_of_stderr(void) {
+    int level = weft__load(&stderr_level, relaxed);
+    if (level >= 0)
+        return level;
+    const char *word = weft__env("WEFT_LOG");
+    level = WEFT__LOG_WARN;
+    if (word != NULL && strcmp(word, "off") == 0)
+        level = WEFT__LOG_OFF;
+    else if (word != NULL && strcmp(word, "info") == 0)
+        level = WEFT__LOG_INFO;
+    weft__store(&stderr_level, level, relaxed);
+    return level;
+}
+
+// stderr may be a pipe whose reader is gone, and SIGPIPE never arises: it is blocked for this
+// thread while the line is written, and taken back if this write has raised it (signal(7): it goes
+// to the thread that wrote). Nothing can be done about a line that cannot be written.
+static void write_line(const char *line, size_t size) {
+    sigset_t sigpipe, before, pending;
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    sigpending(&pending);
+    if (pthread_sigmask(SIG_BLOCK, &sigpipe, &before) != 0)
+        return;
+    ssize_t n;
+    do
+        n = write(STDERR_FILENO, line, size);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+        while (sigtimedwait(&sigpipe, NULL, &(struct timespec){0}) < 0 && errno == EINTR)
+            continue;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+// "weft: TEXT\n" for stderr; a sink gets TEXT alone.
+void weft__log(enum weft__log_level level, const char *format, ...) {
+    weft__lock(&target.lock);
+    weft__log_sink *sink = target.sink;
+    void *context = target.context;
+    weft__unlock(&target.lock);
+    if (sink == NULL && (int)level > level_of_stderr())
+        return;
+    char line[LINE_SIZE];
+    struct weft__text text;
+    weft__text_init(&text, line, sizeof line);
+    weft__text_put(&text, "weft: ");
+    size_t start = text.length;
+    va_list args;
+    va_start(args, format);
+    weft__text_vputf(&text, format, args);
+    va_end(args);
+    if (sink != NULL) {
+        sink((int)level, line + start, context);
+        return;
+    }
+    line[text.length] = '\n'; // in the place of the NUL
+    write_line(line, text.length + 1);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+//
+// Park and unpark, for tasks and plain threads, and the look at cancellation and deadline.
+//
+// 1. The word of a waiter is EMPTY (it runs), PARKED (it waits) or WOKEN (a wake has come).
+//    park:    EMPTY -> PARKED and wait; if the word was WOKEN, take that wake instead. On return:
+//    EMPTY. unpark:  any -> WOKEN; whoever finds PARKED hands the waiter on: to its worker's queue,
+//    or to the
+//             driver of its thread. So a waiter is in at most one queue, and no wake is lost:
+//             either park finds WOKEN, or unpark finds PARKED. Wakes coalesce.
+// 2. What a waker wrote before unpark is seen after park: the exchanges are acquire and release.
+// 3. A wake may be late: the waker read a pointer to the waiter, which has gone on meanwhile.
+// Records
+//    are type-stable, so that is a spurious wake of whoever uses the record now.
+// 4. A thread's record changes sides: it becomes task zero, a plain thread again, and is given back
+// when the
+//    thread ends. Its driver and its worker are therefore read only by wakers that found PARKED,
+//    and `wakers` counts those under way: before either changes, the thread waits until there are
+//    none (weft__wakers_drain). A waker that comes later finds EMPTY and reads neither. A task
+//    needs no such count: it leaves PARKED by a wake alone, its timer's included, and its worker
+//    never changes.
+// 5. Tasks and workers live until weft_stop. Workers cannot outlive it; a plain thread that wakes
+// what may
+//    be a task brackets that with weft__foreign_enter and _leave, and weft_stop drains those.
+#include "task/park.h"
+
+#include "driver/driver.h"
+#include "os/os.h"
+#include "task/block.h"
+#include "task/worker.h"
+
+#include <errno.h>
+
+enum { EMPTY, PARKED, WOKEN };
+
+static WEFT__ATOMIC(uint32_t) foreign_count; // rule 5: of the process, as the handles are
+
+static void park_thread(struct weft__waiter *self, int64_t until_ns) {
+    while (weft__load(&self->word, acquire) == PARKED) {
+        self->driver->class->wait(self->driver, until_ns);
+        if (until_ns != INT64_MAX && weft__fresh_now(self) >= until_ns)
+            break;
+    }
+}
+
+void weft__park(struct weft__waiter *self, int64_t until_ns) {
+    uint32_t expected = EMPTY;
+    if (weft__cas(&self->word, &expected, PARKED, acq_rel)) {
+        if (self->worker)
+            weft__worker_suspend(self->worker, until_ns);
+        else
+            park_thread(self, until_ns);
+    }
+    (void)weft__exchange(&self->word, EMPTY, acq_rel);
+}
+
+static void wake_thread(struct weft__waiter *waiter) {
+    weft__fetch_add(&waiter->wakers, 1, seq_cst);
+    if (weft__exchange(&waiter->word, WOKEN, seq_cst) == PARKED) {
+        if (waiter->worker)
+            weft__worker_wake(waiter->worker, (struct weft__task *)waiter);
+        else
+            waiter->driver->class->wake(waiter->driver);
+    }
+    weft__fetch_sub(&waiter->wakers, 1, release);
+}
+
+void weft__unpark(struct weft__waiter *waiter) {
+    if (waiter->is_thread)
+        wake_thread(waiter);
+    else if (weft__exchange(&waiter->word, WOKEN, acq_rel) == PARKED)
+        weft__worker_wake(waiter->worker, (struct weft__task *)waiter);
+}
+
+void weft__wakers_drain(struct weft__waiter *self) {
+    while (weft__load(&self->wakers, seq_cst) != 0)
+        weft__os_yield();
+}
+
+void weft__foreign_enter(void) {
+    if (!weft__this_worker())
+        weft__fetch_add(&foreign_count, 1, seq_cst);
+}
+
+void weft__foreign_leave(void) {
+    if (!weft__this_worker())
+        weft__fetch_sub(&foreign_count, 1, release);
+}
+
+void weft__foreign_after_fork(void) {
+    weft__store(&foreign_count, 0, relaxed);
+}
+
+void weft__foreign_drain(void) {
+    while (weft__load(&foreign_count, seq_cst) != 0)
+        weft__os_yield();
+}
+
+int64_t weft__fresh_now(struct weft__waiter *self) {
+    int64_t now = self->driver->class->now(self->driver, WEFT__MONOTONIC);
+    if (self->worker && now > self->worker->now)
+        self->worker->now = now;
+    return now;
+}
+
+int64_t weft__coarse_now(struct weft__waiter *self) {
+    return self->worker ? self->worker->now : weft__fresh_now(self);
+}
+
+void weft__waiter_change_driver(struct weft__waiter *self, struct weft__driver *driver) {
+    int64_t before = self->driver->class->now(self->driver, WEFT__MONOTONIC);
+    int64_t after = driver->class->now(driver, WEFT__MONOTONIC);
+    weft__block_shift(self, after - before);
+    self->driver = driver;
+}
+
+int weft__interrupted(struct weft__waiter *self) {
+    if (weft__is_orphan())
+        return -ECHILD;
+    bool is_cancelled = weft__load(&self->cancelled, acquire);
+    if (!is_cancelled && self->deadline == INT64_MAX)
+        return 0;
+    if (is_cancelled && self->shields == 0)
+        return -ECANCELED;
+    int64_t now = weft__coarse_now(self);
+    if (is_cancelled && weft__block_cancel_at(self) <= now)
+        return -ECANCELED;
+    return self->deadline <= now ? -ETIMEDOUT : 0;
+}
+
+int64_t weft__interrupt_at(struct weft__waiter *self) {
+    int64_t at = self->deadline;
+    if (self->shields > 0 && weft__load(&self->cancelled, acquire)) {
+        int64_t end = weft__block_cancel_at(self);
+        at = end < at ? end : at;
+    }
+    return at;
+}

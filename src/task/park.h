@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// Waiting and waking: the one place that asks "am I in a task?". Operations, scopes, turns at a
+// handle and sleeps all wait through here. What they wait for is theirs: a wake carries no message,
+// and every wait is a loop over its own condition.
+#ifndef WEFT__PARK_H
+#define WEFT__PARK_H
+
+#include "task/waiter.h"
+
+// Waits until weft__unpark, `until_ns` on the monotonic clock (INT64_MAX: never), or for no reason.
+// Returns at once if an unpark came since the last park.
+void weft__park(struct weft__waiter *self, int64_t until_ns);
+
+// Ends the waiter's park, or else its next one. From any thread. The waiter may be gone already and
+// its record in use by another: then that one wakes for no reason.
+void weft__unpark(struct weft__waiter *waiter);
+
+// Waits until no wake of the calling thread's record is under way (park.c, rule 4).
+void weft__wakers_drain(struct weft__waiter *self);
+
+// Around what a plain thread does with a pointer to a waiter that may be a task, or to a worker, so
+// that the runtime's memory stays (park.c, rule 5). Short sections that wait for nothing; they
+// nest. On a worker's own thread they do nothing.
+void weft__foreign_enter(void);
+void weft__foreign_leave(void);
+void weft__foreign_drain(void); // waits until nobody is in such a section
+void weft__foreign_after_fork(void);
+
+// What a call that may wait must answer on entry: -ECHILD, -ECANCELED, -ETIMEDOUT or 0. In a task
+// it reads flags and the worker's clock; in a plain thread, inside a weft_within only, the clock.
+int weft__interrupted(struct weft__waiter *self);
+
+// When the waiter must look again at weft__interrupted: its deadline, or the end of a shield.
+int64_t weft__interrupt_at(struct weft__waiter *self);
+
+// The clock as the waiter's checks see it: a worker's is read once a turn.
+int64_t weft__coarse_now(struct weft__waiter *self);
+// The clock, read now; a worker's coarse one moves along.
+int64_t weft__fresh_now(struct weft__waiter *self);
+
+// Gives a thread's record another driver; what it has open ends after as long as before, whatever
+// the new one's clock says.
+void weft__waiter_change_driver(struct weft__waiter *self, struct weft__driver *driver);
+
+#endif

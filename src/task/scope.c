@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+//
+// Scopes: add, remove, cancel, join.
+//
+// 1. Locks. Each scope has one; where two are held, the parent's was taken first. A child is linked
+// and
+//    unlinked under its parent's lock, so whoever holds that may walk the children.
+// 2. A scope is linked below its parent from its first use until it was joined. Parent: the scope
+// of
+//    the task that uses it first; for task zero and plain threads the runtime's root.
+// 3. Cancelling marks the scope, each of its tasks and each scope below, and wakes the tasks. What
+// comes later (a task,
+//    a child scope) copies the mark under the same lock, so none is missed.
+// 4. Join ends when it finds no living task under the lock. The task that ends last takes the lock,
+//    counts itself out, unlocks, and then touches the scope no more: it may be gone. The joiner
+//    that it wakes is a waiter, whose record stays (park.c).
+// 5. A join unlinks the scope and makes it an unused one in one step, under both locks, so that
+//    whoever uses it next, from whatever thread, finds it either busy or empty. The root may go
+//    away with its runtime meanwhile: it lets its children go under their locks first, and who
+//    follows `parent` to a root does so in a foreign section (park.c, rule 5).
+#include "task/scope.h"
+
+#include "os/os.h"
+#include "task/park.h"
+#include "task/task.h"
+
+#include <errno.h>
+#include <string.h>
+#include <weft/task.h>
+
+_Static_assert(sizeof(struct weft__scope) <= sizeof(weft_scope), "weft_scope is too small");
+
+uint32_t weft__fork_epoch;
+
+void weft__scope_init_root(struct weft__scope *root) {
+    weft__list_init(&root->tasks);
+    weft__list_init(&root->children);
+    root->flags = WEFT__SCOPE_USED;
+    weft__store(&root->epoch, weft__fork_epoch + 1, relaxed);
+}
+
+void weft__scope_orphan_children(struct weft__scope *root) {
+    struct weft__list *node;
+    weft__lock(&root->lock);
+    while ((node = weft__list_pop_front(&root->children))) {
+        struct weft__scope *child = WEFT__CONTAINER(node, struct weft__scope, sibling);
+        weft__lock(&child->lock);
+        child->parent = NULL;
+        weft__unlock(&child->lock);
+    }
+    weft__unlock(&root->lock);
+}
+
+void weft__scope_disown_all(struct weft__waiter *owner) {
+    while (weft__list_pop_front(&owner->scopes))
+        ;
+}
+
+// A scope that was in use when the process forked is gone in the child: it is an empty one again.
+// Its lock may be held by a thread that is no more, so this looks before it is taken.
+static void forget_before_fork(struct weft__scope *scope) {
+    uint32_t epoch = weft__load(&scope->epoch, relaxed);
+    if (epoch != 0 && epoch != weft__fork_epoch + 1)
+        memset(scope, 0, sizeof *scope);
+}
+
+// Links the scope below its parent; on first use makes `self` its owner, too.
+static void open_scope(struct weft__scope *scope, struct weft__waiter *self,
+                       struct weft__scope *parent) {
+    weft__lock(&parent->lock);
+    weft__lock(&scope->lock);
+    if (!(scope->flags & WEFT__SCOPE_USED)) {
+        scope->flags |= WEFT__SCOPE_USED;
+        weft__store(&scope->epoch, weft__fork_epoch + 1, relaxed);
+        scope->owner = self;
+        weft__list_init(&scope->tasks);
+        weft__list_init(&scope->children);
+        weft__list_push_back(&self->scopes, &scope->owned);
+    }
+    if (!scope->parent) {
+        scope->parent = parent;
+        weft__list_push_back(&parent->children, &scope->sibling);
+        if (parent->flags & WEFT__SCOPE_CANCELLED) {
+            scope->flags |= WEFT__SCOPE_CANCELLED;
+            scope->cancel_at = parent->cancel_at;
+        }
+    }
+    weft__unlock(&scope->lock);
+    weft__unlock(&parent->lock);
+}
+
+static void mark(struct weft__waiter *waiter, int64_t cancel_at) {
+    weft__store(&waiter->cancel_at, cancel_at, relaxed);
+    weft__store(&waiter->cancelled, 1, release);
+}
+
+int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct weft__task *task,
+                    struct weft__scope *root) {
+    forget_before_fork(scope);
+    weft__lock(&scope->lock);
+    while (!scope->parent) { // unused, or from before the runtime was started anew
+        weft__unlock(&scope->lock);
+        open_scope(scope, self, self->scope ? self->scope : root);
+        weft__lock(&scope->lock);
+    }
+    bool is_refused = scope->flags & WEFT__SCOPE_JOINING && self->scope != scope;
+    if (!is_refused) {
+        scope->living++;
+        task->waiter.scope = scope;
+        weft__list_push_back(&scope->tasks, &task->member);
+        if (scope->flags & WEFT__SCOPE_CANCELLED)
+            mark(&task->waiter, scope->cancel_at);
+    }
+    weft__unlock(&scope->lock);
+    return is_refused ? -EBUSY : 0;
+}
+
+void weft__scope_remove(struct weft__scope *scope, struct weft__task *task, int result) {
+    weft__lock(&scope->lock);
+    weft__list_remove(&task->member);
+    if (result < 0 && scope->first_error == 0)
+        scope->first_error = result;
+    bool is_last = --scope->living == 0 && scope->flags & WEFT__SCOPE_JOINING;
+    struct weft__waiter *joiner = is_last ? scope->owner : NULL;
+    weft__unlock(&scope->lock);
+    if (joiner)
+        weft__unpark(joiner);
+}
+
+// ---- Cancelling -----------------------------------------------------------------------------
+
+// Marks one locked scope; false if it was marked before, and with it all below.
+static bool cancel_one(struct weft__scope *scope, int64_t now) {
+    if (scope->flags & WEFT__SCOPE_CANCELLED)
+        return false;
+    scope->flags |= WEFT__SCOPE_CANCELLED;
+    scope->cancel_at = now;
+    if (!(scope->flags & WEFT__SCOPE_USED))
+        return false;
+    struct weft__list *node = weft__list_first(&scope->tasks);
+    for (; node; node = weft__list_next(&scope->tasks, node)) {
+        struct weft__task *task = WEFT__CONTAINER(node, struct weft__task, member);
+        mark(&task->waiter, now);
+        weft__unpark(&task->waiter);
+    }
+    return true;
+}
+
+// The scope after `scope` in depth-first order inside `top`, locked; it and all it passes are
+// unlocked.
+static struct weft__scope *next_scope(struct weft__scope *top, struct weft__scope *scope,
+                                      bool goes_down) {
+    struct weft__list *node = goes_down ? weft__list_first(&scope->children) : NULL;
+    while (!node && scope != top) {
+        struct weft__scope *parent = scope->parent;
+        node = weft__list_next(&parent->children, &scope->sibling);
+        weft__unlock(&scope->lock);
+        scope = parent;
+    }
+    if (!node) {
+        weft__unlock(&top->lock);
+        return NULL;
+    }
+    struct weft__scope *next = WEFT__CONTAINER(node, struct weft__scope, sibling);
+    weft__lock(&next->lock);
+    return next;
+}
+
+// Without recursion: the tree may be as deep as memory is large, and this runs on a task's stack.
+// The locks on the way from `scope` to the place of the walk are held.
+void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self) {
+    int64_t now = weft__fresh_now(self);
+    weft__foreign_enter();
+    weft__lock(&scope->lock);
+    for (struct weft__scope *at = scope; at;)
+        at = next_scope(scope, at, cancel_one(at, now));
+    weft__foreign_leave();
+}
+
+void weft_cancel(weft_scope *public) {
+    struct weft__scope *scope = (struct weft__scope *)public;
+    struct weft__waiter *self = weft__self();
+    if (!scope || !self || weft__is_orphan())
+        return;
+    forget_before_fork(scope);
+    weft__scope_cancel(scope, self);
+}
+
+// ---- Joining --------------------------------------------------------------------------------
+
+// Waits for the last task; called and returns with the lock held. Returns the interruption, or 0.
+// One that comes while the last tasks end counts, whoever of them runs first.
+static int wait_for_last(struct weft__scope *scope, struct weft__waiter *self) {
+    bool is_passed_on = false;
+    while (scope->living > 0) {
+        weft__unlock(&scope->lock);
+        bool is_interrupted = weft__interrupted(self) < 0;
+        if (is_interrupted && !is_passed_on)
+            weft__scope_cancel(scope, self);
+        else
+            weft__park(self, is_passed_on ? INT64_MAX : weft__interrupt_at(self));
+        is_passed_on = is_interrupted;
+        weft__lock(&scope->lock);
+    }
+    return weft__interrupted(self);
+}
+
+// Takes the lock of the parent, if there is one, and then the scope's. Returns the parent.
+static struct weft__scope *lock_with_parent(struct weft__scope *scope) {
+    for (;;) {
+        weft__lock(&scope->lock);
+        struct weft__scope *parent = scope->parent;
+        if (!parent)
+            return NULL;
+        weft__unlock(&scope->lock);
+        weft__lock(&parent->lock);
+        weft__lock(&scope->lock);
+        if (scope->parent == parent)
+            return parent;
+        weft__unlock(&scope->lock); // the runtime has ended meanwhile, and with it the root
+        weft__unlock(&parent->lock);
+    }
+}
+
+// Rule 5.
+static void close_scope(struct weft__scope *scope) {
+    weft__foreign_enter();
+    struct weft__scope *parent = lock_with_parent(scope);
+    weft__list_remove(&scope->sibling);
+    weft__list_remove(&scope->owned);
+    scope->parent = NULL;
+    scope->owner = NULL;
+    scope->first_error = 0;
+    scope->flags = 0;
+    weft__store(&scope->epoch, 0, relaxed);
+    weft__unlock(&scope->lock);
+    if (parent)
+        weft__unlock(&parent->lock);
+    weft__foreign_leave();
+}
+
+int weft_join(weft_scope *public) {
+    struct weft__scope *scope = (struct weft__scope *)public;
+    struct weft__waiter *self = weft__self();
+    if (!self)
+        return -ENOMEM;
+    if (!scope)
+        return (int)weft__failed(self, "join", 0, -EINVAL);
+    if (weft__is_orphan())
+        return (int)weft__failed(self, "join", 0, -ECHILD);
+    forget_before_fork(scope);
+    weft__lock(&scope->lock);
+    if (!(scope->flags & WEFT__SCOPE_USED)) {
+        scope->flags = 0;
+        weft__unlock(&scope->lock);
+        return 0;
+    }
+    if (scope->owner != self) {
+        weft__unlock(&scope->lock);
+        return (int)weft__failed(self, "join", 0, -EPERM);
+    }
+    scope->flags |= WEFT__SCOPE_JOINING;
+    int interruption = wait_for_last(scope, self);
+    int error = interruption < 0 ? interruption : scope->first_error;
+    weft__unlock(&scope->lock);
+    close_scope(scope);
+    if (error < 0)
+        (void)weft__failed(self, "join", 0, error);
+    if (interruption < 0)
+        weft__failed_by_deadline(self, interruption);
+    return error;
+}
+
+void weft_priv_autojoin(weft_scope *public) {
+    struct weft__scope *scope = (struct weft__scope *)public;
+    if (weft__load(&scope->epoch, relaxed) != weft__fork_epoch + 1)
+        return; // never used, joined already, or of the process that forked
+    weft_cancel(public);
+    (void)weft_join(public); // whoever wants the error joins
+}

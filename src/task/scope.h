@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// Scopes: what tasks live in, and the tree along which cancellation runs downward. The public
+// weft_scope is the memory of this struct; a zeroed one is an empty scope that nobody has used.
+#ifndef WEFT__SCOPE_H
+#define WEFT__SCOPE_H
+
+#include "os/lock.h"
+#include "task/waiter.h"
+
+struct weft__task;
+
+struct weft__scope {
+    struct weft__lock
+        lock;        // guards all below but `sibling` (the parent's lock) and `owned` (the owner)
+    uint32_t flags;  // WEFT__SCOPE_*
+    uint32_t living; // tasks that have not ended
+    int32_t first_error;
+    // While it is used, 1 + weft__fork_epoch: scopes of a parent process are gone. Read by anybody.
+    WEFT__ATOMIC(uint32_t) epoch;
+    struct weft__list tasks;    // by `member`
+    struct weft__list children; // by `sibling`
+    struct weft__list sibling;
+    struct weft__list owned; // in the list of its owner
+    struct weft__scope *parent;
+    struct weft__waiter *owner; // who used it first and will join it
+    int64_t cancel_at;          // when it was cancelled
+};
+
+enum {
+    WEFT__SCOPE_USED = 1,
+    WEFT__SCOPE_CANCELLED = 2,
+    WEFT__SCOPE_JOINING = 4,
+};
+
+void weft__scope_init_root(struct weft__scope *root);
+// The runtime goes: scopes that were below its root are roots of nothing.
+void weft__scope_orphan_children(struct weft__scope *root);
+// All tasks have ended: the owner may, but need not join its scopes any more.
+void weft__scope_disown_all(struct weft__waiter *owner);
+
+// Adds a task on behalf of `self`; `root` is the runtime's. Returns 0 or -EBUSY.
+int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct weft__task *task,
+                    struct weft__scope *root);
+// A task of the scope has ended with `result`. The scope may be gone when this returns.
+void weft__scope_remove(struct weft__scope *scope, struct weft__task *task, int result);
+void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self);
+
+extern uint32_t
+    weft__fork_epoch; // how many forks away from the first process; set in runtime.c's fork handler
+
+#endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+//
+// Tasks: weft_go, the first frame, the end, and the pool of records.
+#include "task/task.h"
+
+#include "os/os.h"
+#include "task/park.h"
+#include "task/runtime.h"
+#include "task/scope.h"
+
+#include <errno.h>
+#include <string.h>
+#include <weft/io.h>
+#include <weft/task.h>
+
+enum { CHUNK_COUNT = 64, NAME_SIZE = 32, STACK_ALIGNMENT = 16 };
+
+struct weft__task_chunk {
+    struct weft__task_chunk *next;
+    struct weft__task tasks[CHUNK_COUNT];
+};
+
+// ---- The pool -------------------------------------------------------------------------------
+
+void weft__task_pool_init(struct weft__task_pool *pool) {
+    weft__list_init(&pool->free);
+}
+
+void weft__task_pool_destroy(struct weft__task_pool *pool) {
+    while (pool->chunks) {
+        struct weft__task_chunk *next = pool->chunks->next;
+        weft__free(pool->chunks);
+        pool->chunks = next;
+    }
+    weft__list_init(&pool->free);
+}
+
+static bool grow(struct weft__task_pool *pool) {
+    struct weft__task_chunk *chunk = weft__alloc(sizeof *chunk);
+    if (!chunk)
+        return false;
+    chunk->next = pool->chunks;
+    pool->chunks = chunk;
+    for (int i = 0; i < CHUNK_COUNT; i++) {
+        weft__list_init(&chunk->tasks[i].waiter.scopes);
+        weft__list_push_back(&pool->free, &chunk->tasks[i].link);
+    }
+    return true;
+}
+
+struct weft__task *weft__task_take(struct weft__task_pool *pool) {
+    weft__lock(&pool->lock);
+    struct weft__list *node = NULL;
+    if (!weft__list_is_empty(&pool->free) || grow(pool))
+        node = weft__list_pop_front(&pool->free);
+    weft__unlock(&pool->lock);
+    return node ? WEFT__CONTAINER(node, struct weft__task, link) : NULL;
+}
+
+void weft__task_give(struct weft__task_pool *pool, struct weft__task *task) {
+    weft__free(task->name);
+    task->name = NULL;
+    weft__lock(&pool->lock);
+    weft__list_push_front(&pool->free, &task->link);
+    weft__unlock(&pool->lock);
+}
+
+// ---- The first frame and the last -----------------------------------------------------------
+
+static void task_main(void *arg) {
+    struct weft__task *task = arg;
+    if (task->handle_fn)
+        task->result = task->handle_fn((int)(intptr_t)task->arg);
+    else
+        task->result = task->fn(task->arg);
+    if (weft__this_worker() != task->waiter.worker)
+        PANIC("a task returned in the child of a fork, where nobody waits for it (call _exit)");
+    if (!weft__list_is_empty(&task->waiter.scopes))
+        PANIC("task %s returned without joining a scope that it had used (weft_join, or declare "
+              "it weft_autojoin)",
+              task->name ? task->name : "(no name)");
+    task->is_finished = true;
+    weft__context_switch_last(&task->context, &task->waiter.worker->context);
+    PANIC("a finished task was resumed");
+}
+
+// The record of the last failure lies at the top of the stack, in a page that is touched anyway.
+void weft__task_prepare(struct weft__task *task) {
+    uintptr_t top = (uintptr_t)task->stack.top - sizeof *task->waiter.failure;
+    top &= ~(uintptr_t)(STACK_ALIGNMENT - 1);
+    task->waiter.failure = (struct weft__failure *)top;
+    task->waiter.failure->call = NULL;
+    task->is_started = true;
+    weft__context_make(&task->context, task->stack.low, task->stack.size, (void *)top, task_main,
+                       task);
+}
+
+void weft__task_end(struct weft__task *task) {
+    struct weft__runtime *runtime = task->waiter.worker->runtime;
+    struct weft__scope *scope = task->waiter.scope;
+    weft__context_drop(&task->context);
+    weft__scope_remove(scope, task, task->result);
+    weft__task_give(&runtime->pool, task);
+    weft__runtime_task_ended(runtime);
+}
+
+// ---- weft_go --------------------------------------------------------------------------------
+
+// The record may be one that a late waker still knows: only what such a one does not touch is
+// written plainly.
+static void reset(struct weft__task *task, struct weft__waiter *self, struct weft__worker *worker) {
+    struct weft__waiter *waiter = &task->waiter;
+    weft__store(&waiter->word, 0, relaxed);
+    weft__store(&waiter->cancelled, 0, relaxed);
+    waiter->worker = worker;
+    waiter->driver = worker->driver;
+    waiter->failure = NULL;
+    waiter->blocks = NULL;
+    waiter->shields = 0;
+    waiter->inherited = waiter->deadline = self->deadline;
+    waiter->may_not_wait = false;
+    task->is_started = task->is_finished = false;
+    task->wake_at = INT64_MAX;
+    task->stack_size = 0;
+    task->fn = NULL;
+    task->handle_fn = NULL;
+}
+
+static int apply(struct weft__task *task, const weft_task_options *given, size_t size) {
+    weft_task_options options = {0};
+    if (given)
+        memcpy(&options, given, size < sizeof options ? size : sizeof options);
+    if (options.stack_size > UINT32_MAX)
+        return -EINVAL;
+    task->stack_size = (uint32_t)options.stack_size;
+    if (!options.name)
+        return 0;
+    task->name = weft__alloc(NAME_SIZE);
+    if (!task->name)
+        return -ENOMEM;
+    strncpy(task->name, options.name, NAME_SIZE - 1);
+    return 0;
+}
+
+static int launch(struct weft__runtime *runtime, struct weft__waiter *self, weft_scope *scope,
+                  const struct weft__task *what, const weft_task_options *options, size_t size) {
+    struct weft__task *task = weft__task_take(&runtime->pool);
+    if (!task)
+        return -ENOMEM;
+    struct weft__worker *worker = self->worker ? self->worker : runtime->workers[0];
+    reset(task, self, worker);
+    task->fn = what->fn;
+    task->handle_fn = what->handle_fn;
+    task->arg = what->arg;
+    int error = apply(task, options, size);
+    if (error == 0)
+        error = weft__scope_add((struct weft__scope *)scope, self, task, &runtime->root);
+    if (error < 0) {
+        weft__task_give(&runtime->pool, task);
+        return error;
+    }
+    weft__foreign_enter(); // the task may have ended, and the runtime with it, before place returns
+    weft__worker_place(worker, task);
+    weft__foreign_leave();
+    return 0;
+}
+
+static int go(weft_scope *scope, const struct weft__task *what, const weft_task_options *options,
+              size_t size) {
+    struct weft__waiter *self = weft__self();
+    if (!self)
+        return -ENOMEM;
+    if (weft__is_orphan())
+        return (int)weft__failed(self, "go", 0, -ECHILD);
+    if (!scope || (!what->fn && !what->handle_fn))
+        return (int)weft__failed(self, "go", 0, -EINVAL);
+    if (self->may_not_wait) // on the reserve stack: there is none for a child either
+        return (int)weft__failed(self, "go", 0, -ENOMEM);
+    struct weft__runtime *runtime;
+    int error = weft__runtime_enter(&runtime);
+    if (error < 0)
+        return error;
+    error = launch(runtime, self, scope, what, options, size);
+    if (error < 0) {
+        weft__runtime_task_ended(runtime);
+        return (int)weft__failed(self, "go", 0, error);
+    }
+    return 0;
+}
+
+int weft_priv_go(weft_scope *scope, int (*fn)(void *), void *arg, const weft_task_options *options,
+                 size_t size) {
+    struct weft__task what = {.fn = fn, .arg = arg};
+    return go(scope, &what, options, size);
+}
+
+int weft_priv_go_handle(weft_scope *scope, int (*fn)(int), int handle,
+                        const weft_task_options *options, size_t size) {
+    if (handle < 0)
+        return handle;
+    struct weft__task what = {.handle_fn = fn, .arg = (void *)(intptr_t)handle};
+    int error = go(scope, &what, options, size);
+    if (error < 0)
+        (void)weft_close(handle); // taken, even on failure; it leaves the record of the failure
+    return error;
+}

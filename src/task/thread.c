@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+//
+// Who is calling: the record of each thread, made at its first call and given back when it ends.
+// Records are never freed, because a late waker may still know one (park.c, rule 4).
+#include "task/thread.h"
+
+#include "driver/driver.h"
+#include "os/lock.h"
+#include "os/os.h"
+#include "task/park.h"
+
+#include <weft/task.h>
+
+static _Thread_local struct weft__thread *this_thread;
+static _Thread_local struct weft__worker *this_worker;
+
+static struct weft__lock pool_lock;
+static struct weft__thread *pool; // LIFO through zero.inbox_next; guarded by pool_lock
+
+static void pool_push(struct weft__thread *thread) {
+    weft__lock(&pool_lock);
+    thread->zero.inbox_next = pool ? &pool->zero : NULL;
+    pool = thread;
+    weft__unlock(&pool_lock);
+}
+
+static struct weft__thread *pool_pop(void) {
+    weft__lock(&pool_lock);
+    struct weft__thread *thread = pool;
+    if (thread)
+        pool = (struct weft__thread *)thread->zero.inbox_next;
+    weft__unlock(&pool_lock);
+    return thread;
+}
+
+// The thread ends. Task zero leaves its runtime behind only if that is empty.
+static void end(void *arg) {
+    struct weft__thread *thread = arg;
+    if (thread->zero.waiter.worker && weft_stop(0) < 0)
+        PANIC("the thread that started the runtime ended while tasks were alive (call weft_stop)");
+    if (!weft__list_is_empty(&thread->zero.waiter.scopes))
+        PANIC("a thread ended without joining a scope that it had used (weft_join)");
+    weft__wakers_drain(&thread->zero.waiter);
+    thread->driver->class->stop(thread->driver);
+    thread->driver = thread->zero.waiter.driver = NULL;
+    this_thread = NULL;
+    pool_push(thread);
+}
+
+static void reset(struct weft__thread *thread) {
+    struct weft__waiter *waiter = &thread->zero.waiter;
+    weft__list_init(&waiter->scopes);
+    waiter->driver = thread->driver;
+    waiter->failure = &thread->failure;
+    waiter->failure->call = NULL;
+    waiter->blocks = NULL;
+    waiter->shields = 0;
+    waiter->deadline = waiter->inherited = INT64_MAX;
+    thread->zero.inbox_next = NULL;
+}
+
+// A new record. What a late waker reads at any time is written here once, before it can be known.
+static struct weft__thread *allocate(void) {
+    struct weft__thread *thread = weft__alloc_lasting(sizeof *thread);
+    if (thread)
+        thread->zero.waiter.is_thread = true;
+    return thread;
+}
+
+static WEFT__COLD struct weft__thread *make(void) {
+    struct weft__thread *thread = pool_pop();
+    if (!thread)
+        thread = allocate();
+    if (!thread)
+        return NULL;
+    if (weft__fork_hook() < 0 || weft__thread_start(&thread->driver, NULL) < 0 ||
+        weft__os_at_thread_exit(end, thread) < 0) {
+        if (thread->driver)
+            thread->driver->class->stop(thread->driver);
+        thread->driver = NULL;
+        pool_push(thread);
+        return NULL;
+    }
+    reset(thread);
+    this_thread = thread;
+    return thread;
+}
+
+WEFT__NOINLINE struct weft__waiter *weft__self(void) {
+    if (this_worker && this_worker->current)
+        return &this_worker->current->waiter;
+    struct weft__thread *thread = this_thread;
+    if (!thread)
+        thread = make();
+    return thread ? &thread->zero.waiter : NULL;
+}
+
+WEFT__NOINLINE struct weft__worker *weft__this_worker(void) {
+    return this_worker;
+}
+
+WEFT__NOINLINE void weft__this_worker_set(struct weft__worker *worker) {
+    this_worker = worker;
+}
+
+struct weft__task *weft__thread_zero(struct weft__waiter *self) {
+    ASSERT(self->is_thread);
+    return (struct weft__task *)self;
+}
+
+struct weft__driver *weft__thread_driver(struct weft__task *zero) {
+    return ((struct weft__thread *)zero)->driver;
+}
+
+void weft__thread_after_fork(void) {
+    struct weft__thread *thread = this_thread;
+    pool_lock = (struct weft__lock){0};
+    weft__foreign_after_fork();
+    if (!thread)
+        return;
+    struct weft__waiter *waiter = &thread->zero.waiter;
+    bool was_task = this_worker && this_worker->current != &thread->zero;
+    this_worker = NULL;
+    thread->driver->class->stop(thread->driver); // its eventfd is shared with the parent
+    thread->driver = NULL;
+    if (weft__thread_start(&thread->driver, NULL) < 0) {
+        this_thread = NULL; // made anew by the next call, or that says -ENOMEM
+        return;
+    }
+    waiter->worker = NULL;
+    waiter->driver = thread->driver;
+    weft__store(&waiter->word, 0, relaxed);
+    weft__store(&waiter->wakers, 0, relaxed);
+    weft__list_init(&waiter->scopes);
+    thread->zero.timer = (struct weft__heap_node){0};
+    weft__list_init(&thread->zero.link);
+    if (was_task) { // task zero's frames are gone, and with them its blocks
+        waiter->blocks = NULL;
+        waiter->shields = 0;
+        waiter->deadline = INT64_MAX;
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// A waiter: whoever can wait, a task or a plain thread. What both have in common stands here, and
+// `weft__self`, the one way to learn who is calling. How a waiter waits is park.h.
+#ifndef WEFT__WAITER_H
+#define WEFT__WAITER_H
+
+#include "base/atomic.h"
+#include "base/list.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <weft/addr.h>
+
+struct weft__driver;
+struct weft__worker;
+struct weft__scope;
+struct weft__block;
+
+enum { WEFT__SUBJECT_SIZE = 112 }; // text of `where`, cut with its beginning kept
+
+// The record behind weft_explain, weft_timed_out and weft_moved: call, code, subject and count. The
+// sentence is made of it on demand. A task keeps it at the top of its stack, a thread in its
+// record.
+struct weft__failure {
+    const char *call; // static: "read"; NULL: nothing has failed
+    int code;         // negative
+    bool is_deadline;
+    bool has_addr;
+    size_t moved;
+    const char *detail;            // static: a cause more exact than the code, or NULL
+    int handle;                    // subject, if > 0
+    weft_addr addr;                // subject, if has_addr
+    char text[WEFT__SUBJECT_SIZE]; // subject, if not empty
+};
+
+// Waiters live in type-stable memory: a record is reused for another waiter, but never freed while
+// somebody may still hold its address. A late wake is therefore harmless: it is a spurious one.
+struct weft__waiter {
+    WEFT__ATOMIC(uint32_t) word;      // park.c
+    WEFT__ATOMIC(uint32_t) wakers;    // a thread's record: wakes under way, see park.c
+    WEFT__ATOMIC(uint32_t) cancelled; // set by scope.c, any thread
+    WEFT__ATOMIC(int64_t) cancel_at;  // when that was, on the monotonic clock
+
+    // All below is touched by the waiter itself, or by the thread of its worker.
+    struct weft__worker *worker; // NULL: a plain thread
+    struct weft__driver *driver; // the worker's, or the thread's own
+    struct weft__scope *scope;   // the scope it lives in; NULL: task zero, a plain thread
+    struct weft__list scopes;    // those it used first and has not joined
+    struct weft__failure *failure;
+    struct weft__block *blocks; // innermost weft_within or weft_shield, or NULL
+    int64_t deadline;           // the one in force; INT64_MAX: none
+    int64_t inherited;          // what it was started with
+    uint32_t shields;           // how many of the blocks are shields
+    int32_t budget;             // operations left until it yields
+    bool is_thread;             // a thread's record (a plain thread, or task zero); never changes
+    bool may_not_wait;          // runs on the reserve stack: there is no other to wait on
+};
+
+// Whether this process is the child that a process with a runtime forked, and has not started one
+// itself: then every call but weft_close answers -ECHILD. Set and cleared in fork.c and runtime.c.
+extern WEFT__ATOMIC(uint32_t) weft__orphaned;
+static inline bool weft__is_orphan(void) {
+    return weft__load(&weft__orphaned, relaxed) != 0;
+}
+
+// The calling task or thread. NULL only when a thread's first call finds no memory for its record.
+// Never inlined: a thread-local address must not be kept across a switch.
+struct weft__waiter *weft__self(void);
+
+// Records a failure of `call` and returns `code`. The subject is a handle, or 0.
+int64_t weft__failed(struct weft__waiter *self, const char *call, int handle, int64_t code);
+// What was recorded came from a weft_within, if the code is -ETIMEDOUT.
+void weft__failed_by_deadline(struct weft__waiter *self, int64_t code);
+// The same for a call that has no handle yet: the subject is an address or the text that was given.
+int64_t weft__failed_addr(struct weft__waiter *self, const char *call, const weft_addr *addr,
+                          int64_t code);
+int64_t weft__failed_text(struct weft__waiter *self, const char *call, const char *text,
+                          const char *detail, int64_t code);
+
+#endif

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every public header compiles alone, as strict C17 and as C++17, without a warning; so do the
+programs in tests/headers/, which use what only a compiler can judge, such as weft_within left by
+break. With every compiler of gcc and clang that is installed.
+
+check_headers.py ROOT    checks; first compiles what must be refused
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import sources
+
+WARNINGS = "-Wall -Wextra -Wshadow -O2 -Werror".split()
+LANGUAGES = {
+    "C17": (("gcc", "clang"), "-x c -std=c17 -pedantic".split()),
+    "C++17": (("g++", "clang++"), "-x c++ -std=c++17".split()),
+}
+REFUSED = ["int f(int unused) { int f = 0; return f; }\n", "#include <weft/missing.h>\n"]
+
+
+def compilers():
+    """(language, compiler, flags) of each that is here; the first of a language is a must."""
+    for language, (names, flags) in LANGUAGES.items():
+        for name in names:
+            if shutil.which(name):
+                yield language, name, flags + WARNINGS
+
+
+def compile_one(root, source, compiler, flags):
+    """None, or what the compiler said."""
+    run = subprocess.run([compiler, *flags, "-Iinclude", "-c", "-o", os.devnull, source], cwd=root,
+                         capture_output=True, text=True)
+    return None if run.returncode == 0 else run.stderr.strip() or f"status {run.returncode}"
+
+
+def jobs(root, scratch):
+    """(title, source) of what must compile: a program for each header, and tests/headers/."""
+    for header in sources.files_below(root, "include", {".h"}):
+        program = pathlib.Path(scratch) / (header.replace("/", "_") + ".c")
+        program.write_text(f'#include <{header.removeprefix("include/")}>\n'
+                           f"extern int something;\nint something = 1;\n", encoding="utf-8")
+        yield header, program
+    for program in sorted(sources.files_below(root, "tests/headers", {".c"})):
+        yield program, program
+
+
+def self_test(root, scratch):
+    for number, text in enumerate(REFUSED):
+        program = pathlib.Path(scratch) / f"refused{number}.c"
+        program.write_text(text, encoding="utf-8")
+        for language, compiler, flags in compilers():
+            if compile_one(root, program, compiler, flags) is None:
+                yield f"self-test: {compiler} as {language} accepted: {text.strip()}"
+
+
+def main(arguments):
+    root = arguments[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        problems = list(self_test(root, scratch))
+        work = [(title, source, *how) for title, source in jobs(root, scratch)
+                for how in compilers()]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            said = pool.map(lambda w: compile_one(root, w[1], w[3], w[4]), work)
+            problems += [f"{title} as {language} with {compiler}:\n{words}"
+                         for (title, _, language, compiler, _), words in zip(work, said) if words]
+    missing = {name for name, _ in LANGUAGES.items()} - {language for language, _, _ in compilers()}
+    problems += [f"no compiler for {language}" for language in sorted(missing)]
+    return sources.report("headers", problems, f"{len(work)} compilations")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
