@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# gdb inside a task: a backtrace goes from the library through the program's own functions to the
+# first frame of the task, and ends there.
+# shellcheck source=tests/process/_lib.sh
+. "$(dirname "$0")/_lib.sh"
+need gdb nc
+grep -q '^WEFT_SANITIZE:STRING=.' "$WEFT_BUILD/CMakeCache.txt" &&
+    skip "a sanitizer's own handlers are in the way of the debugger"
+program=$WEFT_BUILD/examples/tcp_echo_tasks
+
+# Stops in the first write of a task, prints its stack, kills the program.
+debug() { # DRIVER
+    start gdb env WEFT_DRIVER="$1" gdb -q -nx -batch -ex 'set confirm off' \
+        -ex 'set debuginfod enabled off' -ex 'break weft_write_all' -ex run -ex backtrace -ex kill \
+        "$program"
+    debugger=$pid
+    until_true is_listening || return 1
+    echo hello | timeout "$bound_s" nc -q5 127.0.0.1 7878 >/dev/null || true # it is killed midway
+    until_true is_gone "$debugger"
+}
+
+is_listening() {
+    grep -q "$(printf ':%04X 00000000:0000 0A' 7878)" /proc/net/tcp
+}
+
+# The innermost frame is where it stopped; then the program's; the outermost is where tasks begin.
+unwinds() { # FILE
+    local frames last
+    frames=$(grep -E '^#[0-9]+ ' "$1")
+    last=$(tail -n 1 <<<"$frames")
+    grep -q '^#0 .*weft_write_all' <<<"$frames" && grep -q '^#1 .* echo (' <<<"$frames" &&
+        grep -q 'task_main' <<<"$frames" && grep -q 'weft__context_start' <<<"$last" &&
+        ! grep -q -e 'corrupt stack' -e 'Backtrace stopped' "$1"
+}
+
+for driver in $(drivers); do
+    check "$driver: gdb stops in a task" debug "$driver"
+    check "$driver: its backtrace ends where the task began" unwinds "$work/gdb.out"
+done
+finish
