@@ -16,6 +16,7 @@
 #define NEVER     INT64_MAX
 #define ANSWER_NS (5 * WEFT_SECOND) // how long one UDP answer is waited for without --timeout
 
+// What was asked for on the command line, and what came of it.
 struct session {
     const char *where; // HOST:PORT
     bool is_udp;
@@ -26,6 +27,7 @@ struct session {
     int conn; // once connected
 };
 
+// For a weft_within: on another thread, or later, less is left of the same deadline.
 static int64_t time_left(const struct session *session) {
     return session->deadline_ns == NEVER ? NEVER : session->deadline_ns - weft_now();
 }
@@ -72,6 +74,7 @@ static void *feed(void *arg) {
     return NULL;
 }
 
+// Reads until the peer's end. Ours is the other thread's business.
 static int converse(struct session *session) {
     pthread_t feeder;
     char buf[16384];
@@ -165,6 +168,7 @@ static int ask(const struct session *session, const char *text, size_t size) {
     return print_bytes(answer, (size_t)n + 1);
 }
 
+// Question by question: UDP does not tell which answer belongs to which, so no two are under way.
 static int connect_udp(struct session *session) {
     static struct lines lines;
     const char *line;
@@ -225,6 +229,7 @@ static int parse_timeout(const char *text, struct session *session) {
     return CLI_OK;
 }
 
+// The escapes are replaced where they stand: argv may be changed (C17 5.1.2.2.1).
 static int parse_text(char *text, struct session *session) {
     const char *escape;
     session->text = text;

@@ -14,6 +14,7 @@ static const char *const verdict_names[] = {
 static const enum cli_colour verdict_colours[] = {
     [CLI_GOOD] = CLI_GREEN, [CLI_NOTE] = CLI_YELLOW, [CLI_BAD] = CLI_RED};
 
+// For people: one line, a second one with what it means, a third one with what to do.
 static void show(const struct cli_finding *finding) {
     printf("  %s%-4s%s  %-13s  %s\n", cli_colour(verdict_colours[finding->verdict]),
            verdict_names[finding->verdict], cli_colour(CLI_PLAIN), finding->name, finding->value);
@@ -44,6 +45,7 @@ static void print_json_member(const char *name, const char *text) {
     print_json_string(text);
 }
 
+// The names and their order are promised by weft.1 and checked by tests/process/doctor.sh.
 static void show_json(const struct cli_finding *finding, bool is_first) {
     printf("%s\n    {\"name\": \"%s\"", is_first ? "" : ",", finding->name);
     print_json_member("verdict", verdict_names[finding->verdict]);

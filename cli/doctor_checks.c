@@ -50,6 +50,7 @@ static int try_driver(const char *driver, const char **ret_name) {
     return weft_stop(WEFT_SECOND);
 }
 
+// What a program here would get, with its environment as it is.
 static void check_driver(struct cli_finding *f) {
     const char *asked = getenv("WEFT_DRIVER"), *name = "";
     f->name = "driver";
@@ -66,6 +67,7 @@ static void check_driver(struct cli_finding *f) {
     SAY(f->cure, "%s", asked && *asked ? "unset WEFT_DRIVER" : "see the drivers below");
 }
 
+// Tries one driver by name. A name does not fall back: the failure says what is in its way.
 static int check_one_driver(struct cli_finding *f, const char *driver, enum cli_verdict missing) {
     const char *name;
     f->name = driver;
@@ -105,6 +107,7 @@ static void check_epoll(struct cli_finding *f) {
     (void)check_one_driver(f, "epoll", CLI_BAD); // nothing is known to cure it
 }
 
+// No judgement: a version does not tell what works, the drivers above do.
 static void check_kernel(struct cli_finding *f) {
     struct utsname system;
     f->name = "kernel";
@@ -122,6 +125,7 @@ static const char *limit_text(rlim_t limit, bool is_size, char buf[static CLI_UN
     return buf;
 }
 
+// A soft limit that is low only because nobody raised it can be raised by the user alone.
 static void check_descriptors(struct cli_finding *f) {
     char soft[CLI_UNIT_TEXT_SIZE], hard[CLI_UNIT_TEXT_SIZE];
     struct rlimit limit = {0};
@@ -139,6 +143,7 @@ static void check_descriptors(struct cli_finding *f) {
         SAY(f->cure, "raise nofile in /etc/security/limits.conf, or LimitNOFILE= in the unit");
 }
 
+// Counted for io_uring's rings unless the user has CAP_IPC_LOCK.
 static void check_locked_memory(struct cli_finding *f) {
     char soft[CLI_UNIT_TEXT_SIZE], hard[CLI_UNIT_TEXT_SIZE];
     struct rlimit limit = {0};
@@ -183,6 +188,7 @@ static void check_mappings(struct cli_finding *f) {
                   "mappings; before Linux 6.13 the guard pages of stacks take two each");
 }
 
+// Connecting tells more than listening: the route to ::1 may be missing while the address exists.
 static void check_ipv6(struct cli_finding *f) {
     f->name = "ipv6";
     int listener = weft_tcp_listen("[::1]:0");
@@ -205,6 +211,7 @@ static void check_ipv6(struct cli_finding *f) {
     weft_close(listener);
 }
 
+// localhost is answered on this machine: a check-up should not depend on anybody's name server.
 static void check_resolver(struct cli_finding *f) {
     char text[WEFT_ADDR_TEXT_SIZE];
     weft_addr found[4];

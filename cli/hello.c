@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +34,7 @@ struct client {
     char out[OUT_SIZE];
 };
 
+// The reason phrase of each status that http_parse and this file give.
 static const char *reason_of(int status) {
     switch (status) {
     case 200:
@@ -68,12 +70,15 @@ static const char *date_of(struct client *client) {
     return client->date;
 }
 
+// ---- What goes out: answers gather in a buffer, so that pipelined ones leave in one write ----
+
 static ssize_t flush(struct client *client) {
     size_t size = client->out_size;
     client->out_size = 0;
     return weft_write_all(client->conn, client->out, size);
 }
 
+// Every text is shorter than the buffer, so after a flush there is room.
 static ssize_t put(struct client *client, const char *text, size_t size) {
     if (size > sizeof client->out - client->out_size) {
         ssize_t result = flush(client);
@@ -85,6 +90,8 @@ static ssize_t put(struct client *client, const char *text, size_t size) {
     return 0;
 }
 
+// What keeps a connection is the default of 1.1 and the exception in 1.0, so each says the
+// contrary.
 static ssize_t put_answer(struct client *client, const struct http_request *request) {
     char text[ANSWER_MAX_SIZE];
     const char *connection = !request->keeps_alive  ? "Connection: close\r\n"
@@ -100,6 +107,8 @@ static ssize_t put_answer(struct client *client, const struct http_request *requ
     return put(client, text, (size_t)size);
 }
 
+// A refusal ends the connection: after a request that cannot be read nobody knows where the next
+// one begins.
 static ssize_t put_refusal(struct client *client, int status) {
     char text[ANSWER_MAX_SIZE];
     const char *reason = reason_of(status);
@@ -112,6 +121,8 @@ static ssize_t put_refusal(struct client *client, int status) {
                         status == 405 ? "Allow: GET, HEAD\r\n" : "", status, reason);
     return put(client, text, (size_t)size);
 }
+
+// ---- What comes in ----
 
 // Drops `size` bytes from the front of what was read.
 static void consume(struct client *client, size_t size) {
@@ -136,7 +147,7 @@ static ssize_t skip_body(struct client *client, const struct http_request *reque
             return 0;
         ssize_t n = weft_read(client->conn, client->in, sizeof client->in);
         if (n <= 0)
-            return n < 0 ? n : -1; // the end inside a body: nobody is left to answer
+            return n < 0 ? n : -ENODATA; // nobody is left to answer
         client->in_size = (size_t)n;
     }
 }
@@ -185,8 +196,10 @@ static void take_leave(int conn) {
             break;
 }
 
+// One connection, from its first byte to its last. The deadline is that of a whole request and not
+// of a single read, or else a byte a minute would hold the connection for ever.
 static int hello(int conn) {
-    struct client client;
+    struct client client; // not zeroed: that would touch every page of its buffers
     client.conn = conn;
     client.in_size = client.out_size = 0;
     client.date_s = -1;
@@ -206,6 +219,7 @@ static int hello(int conn) {
     return weft_close(conn);
 }
 
+// Whatever was asked, this is the answer; its end is the end of the connection.
 static int hello_raw(int conn) {
     char request[512];
     weft_within(REQUEST_NS);

@@ -6,11 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
+// A piece of the text. Parsing is cutting spans off its front.
 struct span {
     const char *at;
     size_t size;
 };
 
+// What was seen so far; only all fields together tell what the request is.
 struct fields {
     size_t count;
     size_t hosts;
@@ -68,6 +70,8 @@ static bool next_line(struct span *rest, struct span *ret_line) {
     return true;
 }
 
+// ---- The request line ----
+
 // "HTTP/1.1": 1.x is understood, another major version is 505 (RFC 9110 section 2.5).
 static int parse_version(struct span s, struct http_request *request) {
     bool is_version = s.size == 8 && memcmp(s.at, "HTTP/", 5) == 0 && s.at[6] == '.' &&
@@ -78,6 +82,7 @@ static int parse_version(struct span s, struct http_request *request) {
     return s.at[5] == '1' ? 0 : -505;
 }
 
+// Any visible characters (RFC 9112 section 3.2): what the target means is of no interest here.
 static bool is_target(struct span s) {
     for (size_t i = 0; i < s.size; i++)
         if (s.at[i] <= ' ' || s.at[i] > '~')
@@ -99,6 +104,9 @@ static int parse_request_line(struct span line, struct http_request *request) {
     return request->is_head || equals(method, "GET") ? 0 : -405;
 }
 
+// ---- The fields ----
+
+// Digits alone. The limit leaves room for one digit more, so the number cannot overflow.
 static int parse_length(struct span value, struct fields *fields, struct http_request *request) {
     uint64_t size = 0;
     for (size_t i = 0; i < value.size; i++) {
@@ -126,6 +134,8 @@ static void parse_connection(struct span value, struct fields *fields) {
     } while (more);
 }
 
+// No control characters but the tab (RFC 9110 section 5.5): a lone CR or a NUL means different
+// things to different readers.
 static bool is_value(struct span s) {
     for (size_t i = 0; i < s.size; i++)
         if (((unsigned char)s.at[i] < ' ' && s.at[i] != '\t') || s.at[i] == 0x7f)
@@ -133,6 +143,7 @@ static bool is_value(struct span s) {
     return true;
 }
 
+// One field. Those that nobody here cares about are checked and forgotten.
 static int parse_field(struct span line, struct fields *fields, struct http_request *request) {
     struct span name, value = line;
     // No blank before the colon, and none in front: folded lines are obsolete (section 5.2).
@@ -166,6 +177,8 @@ static int judge(const struct fields *fields, struct http_request *request) {
         !fields->asks_close && (!request->is_http_1_0 || fields->asks_keep_alive);
     return 0;
 }
+
+// ---- The whole ----
 
 // An incomplete line: 0, or the status when no later byte can make it right.
 static int judge_incomplete(struct span rest, size_t size, int too_long) {

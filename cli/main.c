@@ -10,9 +10,9 @@
 #include <unistd.h>
 #include <weft.h>
 
-static const struct cli_command *const commands[] = {&cli_echo, &cli_hello, &cli_connect,
-                                                     &cli_doctor};
-enum { COMMANDS_COUNT = sizeof commands / sizeof *commands };
+static const struct cli_command *const commands[] = {
+    &cli_echo, &cli_hello, &cli_connect, &cli_doctor, NULL,
+};
 
 // Descriptors 0 to 2 are the standard files, or nothing. If the caller closed one, the next socket
 // would take its place and what we print would go to a peer.
@@ -25,15 +25,16 @@ static void keep_standard_files(void) {
 static int print_help(void) {
     const char *bold = cli_colour(CLI_BOLD), *plain = cli_colour(CLI_PLAIN);
     printf("%sweft%s: servers, a client and a check-up, on the weft library\n\n", bold, plain);
-    for (int i = 0; i < COMMANDS_COUNT; i++)
+    for (int i = 0; commands[i]; i++)
         printf("  %sweft %-8s%s %s\n", bold, commands[i]->name, plain, commands[i]->summary);
     printf("\n`weft COMMAND --help` tells more, `weft --version` the version.\n"
            "WEFT_DRIVER=auto|uring|epoll chooses the driver, WEFT_LOG=off|warn|info the log.\n");
     return CLI_OK;
 }
 
+// By its whole name: `weft e` might mean something else one day.
 static const struct cli_command *find_command(const char *name) {
-    for (int i = 0; i < COMMANDS_COUNT; i++)
+    for (int i = 0; commands[i]; i++)
         if (strcmp(name, commands[i]->name) == 0)
             return commands[i];
     return NULL;

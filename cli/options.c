@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// A help text that nobody could read has not been given.
 static _Noreturn void print_help(const struct cli_command *command) {
     fputs(command->help, stdout);
     if (fflush(stdout) != 0)

@@ -45,6 +45,7 @@ int cli_failed_call(int code) {
     return code == -WEFT_EADDRESS ? cli_usage_error("%s", why) : cli_failure("%s", why);
 }
 
+// Asked each time: it costs nothing next to printing, and there is no state to keep.
 static bool wants_colours(void) {
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");

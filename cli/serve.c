@@ -32,6 +32,7 @@ static void log_line(int level, const char *text, void *context) {
         fprintf(stderr, "weft: %s\n", text);
 }
 
+// The words of WEFT_LOG are those of the library; what is none of them means its default.
 static int wanted_log_level(void) {
     const char *word = getenv("WEFT_LOG");
     if (word && strcmp(word, "off") == 0)
@@ -111,6 +112,7 @@ static void hold_signals(void) {
     pthread_sigmask(SIG_BLOCK, &stop.signals, NULL);
 }
 
+// From now on a signal cancels the scope, or closes the listener if that is NULL.
 static int stop_on_signal(weft_scope *scope, int listener) {
     pthread_t thread;
     stop.scope = scope;
@@ -124,6 +126,8 @@ static int stop_on_signal(weft_scope *scope, int listener) {
 
 // ---- As tasks ----
 
+// The accept loop of the README, but for one thing: a server lives through a shortage of memory.
+// The connection it could not start a task for is closed already, because weft_go took it.
 static int accept_tasks(void *arg) {
     const struct cli_service *service = arg;
     weft_autojoin weft_scope clients = {0};
@@ -137,6 +141,8 @@ static int accept_tasks(void *arg) {
     return result;
 }
 
+// Everything lives in one scope, so to stop is to cancel that scope: the accept loop ends, then its
+// clients do, and only then does the join return.
 static int serve_tasks(struct cli_service *service) {
     weft_scope servers = {0};
     int result = weft_go(&servers, accept_tasks, (void *)service);
@@ -153,6 +159,7 @@ static int serve_tasks(struct cli_service *service) {
 
 // ---- As plain threads ----
 
+// Set once, before the first client: a new thread gets one word, and that is the connection.
 static int (*thread_client)(int conn);
 
 static void *run_client(void *arg) {
@@ -177,13 +184,14 @@ static int start_thread(void *(*fn)(void *), void *arg) {
     return -error;
 }
 
+// Here to stop is to close the listener, which ends the wait for the next connection with -EBADF.
 static int serve_threads(struct cli_service *service) {
+    int conn, error = service->beside ? start_thread(run_beside, service) : 0;
+    if (error < 0)
+        return cli_failure("no thread for the UDP half: %s", weft_strerror(error));
+    if (stop_on_signal(NULL, service->listener) != CLI_OK)
+        return CLI_FAILED;
     thread_client = service->client;
-    int conn = 0;
-    if (service->beside)
-        conn = start_thread(run_beside, service);
-    if (conn < 0 || stop_on_signal(NULL, service->listener) != CLI_OK)
-        return cli_failure("no thread could be started: %s", weft_strerror(conn));
     while ((conn = weft_accept(service->listener)) > 0) {
         int result = start_thread(run_client, (void *)(intptr_t)conn);
         if (result < 0) {

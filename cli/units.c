@@ -10,6 +10,7 @@
 #include <string.h>
 #include <weft.h>
 
+// A unit, and how much of the smallest one it is.
 struct unit {
     const char *name;
     int64_t factor;
@@ -25,6 +26,7 @@ static const struct unit sizes[] = {
     {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1},
 };
 
+// Not isdigit(3), which looks at the locale.
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -137,6 +139,7 @@ static int parse_escape(const char *at, char *ret_byte) {
     return parse_digits(at, 8, 3, ret_byte);
 }
 
+// Reads ahead of where it writes, by at least the backslash.
 int cli_unescape(char *text, size_t *ret_size, const char **ret_escape) {
     char *out = text;
     for (const char *in = text; *in != '\0';) {

@@ -6,28 +6,28 @@
 // Conventions, once for all calls:
 //
 //   Results     >= 0 is the result, < 0 is an error: -errno, or one of the codes in weft/error.h.
-//   `errno`
-//               itself is neither read nor set. -EINTR is never returned.
+//               `errno` itself is neither read nor set. -EINTR is never returned.
 //   Handles     an int > 0. A negative handle passed in comes back unchanged and nothing happens,
-//   so
-//               that calls compose and the first error survives. A handle that is closed, stale
+//               so that calls compose and the first error survives. A handle that is closed, stale
 //               or was never one: -EBADF; one of the wrong kind: -ENOTSUP.
 //   Ownership   borrows (until return), keeps (until close), takes (the callee releases, even when
-//   it fails),
-//               gives (the caller releases).
-//   Waiting     "Suspends" means: suspends the task; outside a task it blocks the thread. Every
-//   such call
-//               looks, before it has any effect, at cancellation and then at the deadline, also if
-//               it could succeed at once, and answers
+//               it fails), gives (the caller releases).
+//   Waiting     "Suspends" means: suspends the task; outside a task it blocks the thread. Before
+//               it has any effect, and even if it could succeed at once, every such call looks at
+//               cancellation and then at the deadline, and answers
 //                 -ECANCELED  the scope that the task lives in was cancelled
-//                 -ETIMEDOUT  the deadline of a weft_within passed (weft_timed_out() is then true)
-//               Either means "no effect": no byte was moved. It answers so again until the block or
-//               the scope ends. Once begun, the operation's own result wins: what moved is
-//               reported.
+//                 -ETIMEDOUT  the deadline of a weft_within passed (weft_timed_out() is then 1)
+//               Either means "no effect": no byte was moved. It answers so again until the block
+//               or the scope ends. Once begun, the operation's own result wins: what moved is
+//               reported, and the next call reports the cancellation.
 //   Threads     every call may be made from any task and any thread, on any handle, at any time.
-//   Each
-//               single operation is atomic; those that wait for one direction of a handle
-//               are served in order.
+//               Each single operation is atomic; those that wait for one direction of a handle are
+//               served in order.
+//   Memory      every call may answer -ENOMEM, and then nothing has happened.
+//   Signals     no call may be made in a signal handler. For Ctrl-C block SIGINT before anything
+//   else
+//               and let a plain thread wait in sigwait(3) and then close the listener or cancel a
+//               scope; cli/serve.c does so.
 //   After fork  in the child of a process that runs the runtime every call but weft_close answers
 //               -ECHILD until weft_start begins afresh. Without a runtime all works on.
 #ifndef WEFT_H

@@ -23,12 +23,10 @@ extern "C" {
 ///   h     a connection, or a datagram socket (then as weft_recv_from without the peer). Borrowed.
 ///   buf   borrowed, filled from the front.
 ///   size  bytes, 1 .. SSIZE_MAX.
-/// Returns the bytes read; on a stream 0 at its end; on a datagram socket 0 is an empty datagram;
-/// or
+/// Returns the bytes read; on a stream 0 at its end, on a datagram socket 0 is an empty one; or
 ///   -EINVAL      a stream and size 0 (0 would mean end of stream), or size above SSIZE_MAX
-///   -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH, -ENETDOWN  the connection broke; what had arrived was
-///   delivered
-///                first; every later read and write says so again
+///   -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH, -ENETDOWN and the like: the connection broke; what had
+///                arrived was delivered first; every later read and write says so again
 ///   -EMSGSIZE    the datagram was longer: buf is full, the rest is lost
 ///   -ECONNREFUSED  a connected datagram socket's peer is not there (reported once)
 ///   -EBADF       also: the handle was closed while waiting, and nothing was read
@@ -36,13 +34,12 @@ extern "C" {
 ssize_t weft_read(int h, void *buf, size_t size);
 
 /// Writes some of the bytes; waits until at least one is taken. On a datagram socket: one datagram.
-///   buf   borrowed.      size  bytes, 0 .. SSIZE_MAX. 0 on a stream: 0, and nothing is touched; on
-///   a
-///         connected datagram socket an empty datagram is sent.
+///   buf   borrowed.
+///   size  bytes, 0 .. SSIZE_MAX. 0 on a stream: the result is 0 and nothing is touched; on a
+///         connected datagram socket: an empty datagram is sent.
 /// Returns the bytes taken by the kernel, 1 .. size, or
 ///   -EPIPE         the peer is gone, or weft_shutdown of writing; every later write says so. The
-///   peer's
-///                  answer stays readable. SIGPIPE never arises
+///                  peer's answer stays readable. SIGPIPE never arises
 ///   -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH, -ENETDOWN  as weft_read
 ///   -EMSGSIZE      a datagram larger than the protocol carries
 ///   -EDESTADDRREQ  a datagram socket without a peer
@@ -56,8 +53,7 @@ ssize_t weft_write(int h, const void *buf, size_t size);
 ssize_t weft_readv(int h, const struct iovec *iov, int count);
 ssize_t weft_writev(int h, const struct iovec *iov, int count);
 
-/// As weft_read, but leaves the bytes (or the datagram) where they are. Suspends. MSG_PEEK,
-/// recv(2).
+/// As weft_read, but leaves the bytes or the datagram where they are (MSG_PEEK, recv(2)). Suspends.
 ssize_t weft_peek(int h, void *buf, size_t size);
 
 enum {
@@ -95,16 +91,18 @@ int weft_printf(int h, const char *format, ...) __attribute__((format(printf, 2,
 // ---- Closing --------------------------------------------------------------------------------
 
 /// Ends directions of a connection.   how  WEFT_READ, WEFT_WRITE or both.
-/// WRITE: the peer reads what was written, then end of stream. READ: every read returns 0 from now
-/// on. Returns 0, or -ENOTCONN, -EINVAL, -ENOTSUP (a listener or a datagram socket). Does not
-/// suspend. Never refused by a cancellation or a deadline. shutdown(2).
+/// WRITE: the peer reads what was written, then end of stream. READ: from now on every read
+/// returns 0.
+/// Returns 0, or -ENOTCONN, -EINVAL, -ENOTSUP (a listener or a datagram socket).
+/// Does not suspend. Never refused by a cancellation or a deadline. shutdown(2).
 int weft_shutdown(int h, int how);
 
 /// Closes a handle: *takes* it. From now on every use of it is -EBADF; operations in flight
-/// elsewhere return -EBADF unless they had moved bytes. Never waits for the peer: what was written
-/// is still sent. Data that was not read makes the kernel send a reset (RFC 9293, 3.6.1). Returns
-/// 0, or -EBADF; a negative handle is returned unchanged. Leaves the record of the last failure as
-/// it is. Never refused by a cancellation or a deadline.
+/// elsewhere return -EBADF unless they had moved bytes, and weft_close waits for them to do so.
+/// Never waits for the peer: what was written is still sent. Data that was not read makes the
+/// kernel send a reset (RFC 9293, 3.6.1).
+/// Returns 0, or -EBADF; a negative handle is returned unchanged. Leaves the record of the last
+/// failure as it is. Never refused or cut short by a cancellation or a deadline.
 int weft_close(int h);
 
 /// Closes a connection with a reset: unsent data is dropped, the peer sees ECONNRESET (SO_LINGER 0,
@@ -116,9 +114,9 @@ int weft_abort(int h);
 void weft_priv_autoclose(int *h);
 
 // ---- The last failure -----------------------------------------------------------------------
-// ---------------------------------------------------------------------------- Each task and each
-// plain thread has one record. A call that fails writes it; a call that merely passes a negative
-// handle on, and any weft_close, leaves it as it is. None of these suspends.
+//
+// Each task and each plain thread has one record. A call that fails writes it; a call that merely
+// passes a negative handle on, and any weft_close, leaves it as it is. None of these suspends.
 
 /// 1 if the last failure was a weft_within's deadline, 0 if it was anything else, such as the
 /// network's own ETIMEDOUT.

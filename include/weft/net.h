@@ -10,6 +10,7 @@
 //   WEFT_EADDRESS   (negative) it cannot be parsed; weft_explain() says what is wrong with it
 //   WEFT_ENAME      (negative) there is no such name
 //   WEFT_ENAMEFAIL  (negative) the resolver failed; trying again may help
+//   -EINVAL         an option that cannot be, or (the _with forms) no address
 //   -EMFILE         out of descriptors, or of handles (1,048,576); weft_explain() says which
 //   -ENFILE, -ENOBUFS, -ENOMEM  the system is out of what they name
 #ifndef WEFT_NET_H
@@ -61,6 +62,7 @@ int weft_priv_tcp_listen(const weft_addr *addr, const weft_tcp_options *options,
 ///   -ETIMEDOUT      the network gave no answer (tcp(7): about 2 minutes), or the deadline
 ///   -ENETUNREACH, -EHOSTUNREACH  no way to that address
 ///   -EADDRNOTAVAIL  no free local port
+///   -ECONNRESET     the peer broke the connection at once
 /// With several addresses: what the last one to fail answered. Suspends. connect(2).
 int weft_tcp_connect(const char *where);
 /// The same for an address, with options (NULL: none).
@@ -70,8 +72,8 @@ int weft_priv_tcp_connect(const weft_addr *addr, const weft_tcp_options *options
 
 /// Waits for a connection and accepts it. When descriptors or memory run short (EMFILE, ENFILE,
 /// ENOBUFS, ENOMEM) it does not return: it logs one line an episode and tries again when a handle
-/// is closed or after 100 ms. Errors of the connection itself (accept(2)) are passed over. Returns
-/// a handle (*gives*); -EBADF also when the listener is closed meanwhile. Suspends.
+/// is closed or after 100 ms. Errors of the connection itself (accept(2)) are passed over.
+/// Returns a handle (*gives*); -EBADF also when the listener is closed meanwhile. Suspends.
 int weft_accept(int listener);
 /// The same; also tells the peer's address. ret_peer: set on success, may be NULL.
 int weft_accept_from(int listener, weft_addr *ret_peer);
@@ -140,9 +142,11 @@ ssize_t weft_send_to(int sock, const void *buf, size_t size, const weft_addr *pe
 int weft_local_addr(int h, weft_addr *ret_addr);
 int weft_peer_addr(int h, weft_addr *ret_addr);
 
-/// Looks a name up.   where  "HOST:PORT".   ret_list  filled from the front, in the order of RFC
-/// 6724, each with the port.   capacity  1 or more. Returns how many addresses were stored, >= 1,
-/// or the errors at the top. Suspends.
+/// Looks a name up.
+///   where     "HOST:PORT".
+///   ret_list  filled from the front, in the order of RFC 6724, each with the port.
+///   capacity  1 or more.
+/// Returns how many addresses were stored, >= 1, or the errors at the top. Suspends.
 int weft_resolve(const char *where, weft_addr *ret_list, int capacity);
 
 #ifdef __cplusplus

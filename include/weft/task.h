@@ -26,7 +26,7 @@ extern "C" {
 /// How the runtime is set up. Zero is the default everywhere; the struct may grow at its end.
 typedef struct weft_options {
     /// "auto", "uring" or "epoll"; NULL: the environment's WEFT_DRIVER, else auto. Only auto falls
-    /// back.
+    /// back to another.
     const char *driver;
     /// Bytes of a task's stack, rounded up to pages; 0: 64 KiB.
     size_t stack_size;
@@ -50,11 +50,15 @@ typedef struct weft_options {
 ///   -ENOMEM    no memory
 ///   or why the driver named did not start; weft_explain() has the sentence.
 /// Does not suspend. Blocks of weft_within that are open in the thread stay in force.
+/// The runtime belongs to this thread: no task runs while its caller is busy or blocked outside
+/// weft (in pthread_join, say), and the thread must not end before weft_stop while tasks are alive.
+/// A program with threads of its own therefore starts the runtime in main.
 #define weft_start(...) weft_priv_start((__VA_ARGS__), sizeof(weft_options))
 int weft_priv_start(const weft_options *options, size_t size);
 
 /// Stops the runtime: cancels every scope, waits until all tasks have ended, at most `grace_ns`.
-///   grace_ns  nanoseconds, >= 0; INT64_MAX: as long as it takes.
+///   grace_ns  nanoseconds, >= 0; INT64_MAX: as long as it takes. To let tasks finish first, join
+///             their scope inside a weft_within, then stop.
 /// Returns 0: the caller is a plain thread again and open handles stay open; or
 ///   -ETIMEDOUT  tasks were still alive after the grace (how many: a log line); the runtime goes on
 ///               and they stay cancelled: call again
@@ -89,8 +93,10 @@ typedef struct weft_task_options {
 ///   fn     int fn(int handle) or int fn(void *arg). A result < 0 is the task's error.
 ///   arg    a handle: *taken*, even on failure; a negative one starts nothing and is returned.
 ///          Numbers that are no handles go by pointer. A pointer: borrowed by the task.
-/// The task inherits the deadline in force here and is cancelled by the scope. When it starts and
-/// in what order is not specified. A task cancelled before it started still runs. Returns 0, or
+/// The task inherits the deadline in force here, so a weft_within that is to bound an accept alone
+/// ends before this call. It is cancelled by the scope, and by nothing else: a task that fails does
+/// not cancel the others. When it starts and in what order is not specified. A task cancelled
+/// before it started still runs. Returns 0, or
 ///   -ENOMEM  no memory
 ///   -EBUSY   the scope is being joined and the caller is none of its tasks
 ///   -EINVAL  scope or fn is NULL
@@ -114,8 +120,10 @@ int weft_priv_go_handle(weft_scope *scope, int (*fn)(int), int handle,
 
 /// Waits until the last task of the scope has ended, however long that takes. If the joiner is
 /// cancelled or its deadline passes, cancels the scope, goes on waiting, then returns that code.
-/// The scope is then empty and may be used again. Returns the first error in order of completion,
-/// else 0; or -ECANCELED, -ETIMEDOUT (see above), or
+/// The scope is then empty and may be used again.
+/// Returns the first error in order of completion, else 0 (-ECANCELED may so be what a task
+/// answered after a weft_cancel of this scope); or -ECANCELED, -ETIMEDOUT as above, which
+/// weft_check() then answers too; or
 ///   -EPERM   another thread or task used the scope first
 ///   -EINVAL  NULL
 /// A scope never used: 0. Suspends; not refused by a cancellation or a deadline.
@@ -137,8 +145,8 @@ int weft_yield(void);
 // ---- Time -----------------------------------------------------------------------------------
 
 /// Sleeps. ns  nanoseconds; <= 0: only looks at cancellation and deadline.
-/// Returns 0 when its own time has passed, -ETIMEDOUT when the ambient deadline did first,
-/// -ECANCELED.
+/// Returns 0 when its own time has passed; -ETIMEDOUT when the ambient deadline did first;
+/// -ECANCELED. Suspends.
 int weft_sleep(int64_t ns);
 
 /// The monotonic clock, in nanoseconds; virtual in the simulator. Does not suspend.
@@ -150,8 +158,11 @@ int weft_check(void);
 
 /// `weft_within(5 * WEFT_SECOND);` is a declaration: it bounds the rest of the enclosing block,
 /// whatever is called there, however it is left. ns <= 0: expired at once; a sum beyond INT64_MAX:
-/// never. Nested ones: the earliest counts. Tasks started inside inherit it. In C++, as the sole
-/// body of an `if` it bounds nothing (its block ends with it). longjmp across it is not supported.
+/// never. Nested ones: the earliest counts; weft_check() after the inner block tells whether the
+/// outer one has passed too. Tasks started inside inherit it. In C++, as the sole body of an `if`
+/// it bounds nothing (its block ends with it). Neither longjmp across it nor a goto or switch that
+/// jumps over it is supported (as over any variable with a cleanup; gcc's -Wjump-misses-init finds
+/// those).
 /// In a task the deadline is looked at when the task waits or when its worker's clock has moved,
 /// which the budget of about 64 calls bounds.
 ///

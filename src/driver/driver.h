@@ -33,12 +33,12 @@
 // 9. `choose(what, n)`, n >= 1, picks one of n equal possibilities: real drivers answer 0; the
 //    simulator answers from its seed. The scheduler asks it for every pick.
 // 10. `-EINTR` never leaves a driver. SIGPIPE never arises. Descriptors are non-blocking and
-// CLOEXEC.
+//     CLOEXEC.
 // 11. A descriptor belongs to no driver. Whatever a driver keeps about one (an epoll registration,
-// a
-//    hint) is attached at the first wait there and named by `op->fd` and `op->serial`, the 64-bit
-//    number that the handle table gives each opened handle and never twice; state found under
-//    another serial is stale and is replaced.
+//     a hint) is attached at the first wait there and named by `op->fd` and `op->serial`, the
+//     64-bit number that the handle table gives each opened handle and never twice; state found
+//     under another serial is stale and is replaced.
+// 12. `stop` comes after the last `wake` has returned, and when no operation is pending.
 
 enum weft__op_kind {
     WEFT__OP_READ,    // recv(2) into iov[0..count), flags: WEFT__OP_PEEK

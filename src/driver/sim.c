@@ -16,12 +16,14 @@ static const int64_t WALL_START_NS = 1767225600 * 1000000000L; // 2026-01-01 00:
 static const int64_t LATENCY_NS = 5000;
 static const int64_t JITTER_NS = 10000;
 
-// One random stream each, by its number behind the seed.
+// One random stream each, by its number behind the seed: a new draw for a latency leaves the order
+// of tasks as it was, which keeps a shrunk failure a failure.
 enum { STREAM_NETWORK = 1, STREAM_SCHEDULER, STREAM_APPLICATION };
 
 // One in so many: a yield or a suspension for no reason.
 enum { YIELD_EVERY = 16, SUSPEND_EVERY = 4 };
 
+// One for the process, since it is a choice of the program's and not of one simulation.
 void (*weft__sim_deadlock)(struct weft__driver *d, const char *report);
 
 // ---- Time, events, trace ----
@@ -30,6 +32,7 @@ int64_t weft__sim_now(struct weft__sim *sim) {
     return weft__load(&sim->now, relaxed);
 }
 
+// An event has one place: setting it again moves it.
 void weft__sim_set(struct weft__sim *sim, struct weft__sim_event *event, int64_t at_ns) {
     weft__heap_remove(&sim->events, &event->node);
     weft__heap_insert(&sim->events, &event->node, at_ns);
@@ -51,12 +54,15 @@ uint64_t weft__sim_trace_hash(struct weft__driver *d) {
     return weft__sim_of(d)->hash;
 }
 
+// About what loopback takes. The jitter is what makes two connections overtake each other.
 int64_t weft__sim_arrival(struct weft__sim *sim, int64_t earlier_ns) {
     uint64_t jitter = weft__rng_below(&sim->network, (uint64_t)JITTER_NS + 1);
     int64_t at_ns = weft__sim_now(sim) + LATENCY_NS + (int64_t)jitter;
     return at_ns > earlier_ns ? at_ns : earlier_ns;
 }
 
+// All that is due now, also what these events add for this very moment, in the order in which it
+// was set: two packets of one pipe never overtake each other.
 static void fire_due(struct weft__sim *sim) {
     struct weft__heap_node *node;
     while ((node = weft__heap_min(&sim->events)) != NULL && node->key <= weft__sim_now(sim)) {
@@ -133,6 +139,7 @@ static void sim_wait(struct weft__driver *d, int64_t until_ns) {
     }
 }
 
+// A flag and no more: nobody can be asleep in `wait`, which only computes.
 static void sim_wake(struct weft__driver *d) {
     weft__store(&weft__sim_of(d)->is_woken, 1, release);
 }
@@ -148,6 +155,8 @@ static bool is_one_in(struct weft__sim *sim, uint64_t n) {
     return weft__rng_below(&sim->scheduler, n) == 0;
 }
 
+// Which task runs is wide open; to yield or to suspend for no reason is rare, or else that would be
+// all that happens.
 static uint32_t choose(struct weft__sim *sim, enum weft__choice what, uint32_t n) {
     switch (what) {
     case WEFT__PICK_READY:
@@ -184,6 +193,8 @@ static void free_sockets(struct weft__sim *sim) {
     }
 }
 
+// Sockets that nobody closed end here without a word to their peers: there is no time left in
+// which a packet could arrive.
 static void sim_stop(struct weft__driver *d) {
     struct weft__sim *sim = weft__sim_of(d);
     ASSERT(d->pending == 0);

@@ -9,6 +9,7 @@ static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0x
 static const uint8_t loopback_v4[4] = {127, 0, 0, 1};
 static const uint8_t loopback_v6[16] = {[15] = 1};
 
+// All zeros: ::, or ::ffff:0.0.0.0 for IPv4.
 struct weft__sim_name weft__sim_wildcard(int family) {
     struct weft__sim_name name = {.port = 0};
     if (family == WEFT_IPV4)
@@ -52,6 +53,7 @@ weft_addr weft__sim_show(const struct weft__sim_socket *s, const struct weft__si
     return weft__address_make(s->family, ip, name->port, 0);
 }
 
+// Zones are dropped: loopback is one interface, and what belongs to another is not here.
 int weft__sim_read_name(const struct weft__sim_socket *s, const weft_addr *addr, bool is_strict,
                         struct weft__sim_name *ret_name) {
     int family = weft__address_family(addr);
@@ -71,6 +73,7 @@ int weft__sim_read_name(const struct weft__sim_socket *s, const weft_addr *addr,
 
 // ---- The way ----
 
+// Linux, too, takes a destination of all zeros for this machine.
 static void set_loopback(struct weft__sim_name *name, bool is_v4) {
     if (is_v4)
         memcpy(name->ip + sizeof mapped_prefix, loopback_v4, sizeof loopback_v4);
@@ -88,6 +91,7 @@ static bool can_reach(const struct weft__sim_socket *s, const struct weft__sim_n
     return is_v4 == weft__sim_is_v4(&s->local);
 }
 
+// Loopback has one source for all of 127.0.0.0/8, unless the socket was bound to another.
 int weft__sim_route(const struct weft__sim_socket *s, struct weft__sim_name *to,
                     struct weft__sim_name *ret_from) {
     bool is_v4 = weft__sim_is_v4(to);

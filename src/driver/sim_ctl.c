@@ -28,6 +28,7 @@ struct weft__sim_socket *weft__sim_socket_at(struct weft__sim *sim, int fd) {
     return index >= 0 && index < sim->slot_count ? sim->slots[index].socket : NULL;
 }
 
+// Slots move when the table grows; sockets do not, so nothing else has to know.
 static int grow_slots(struct weft__sim *sim) {
     if (sim->slot_count == WEFT__SIM_FD_MAX)
         return -EMFILE;
@@ -45,6 +46,8 @@ static int grow_slots(struct weft__sim *sim) {
     return 0;
 }
 
+// The number that was closed last comes back first. A real machine gives the lowest free one; this
+// is the order in which a stale descriptor is noticed soonest.
 int weft__sim_socket_open(struct weft__sim_socket *s) {
     struct weft__sim *sim = s->sim;
     if (sim->free_slot == 0) {
@@ -69,6 +72,7 @@ static void free_slot(struct weft__sim_socket *s) {
 
 // ---- Sockets ----
 
+// What is 0 is 0 from the start.
 static void init_options(struct weft__sim_socket *s) {
     bool is_stream = s->type == WEFT__STREAM;
     s->options[WEFT__OPT_SEND_BUFFER] = is_stream ? STREAM_SEND_SIZE : DATAGRAM_SIZE;
@@ -105,6 +109,7 @@ struct weft__sim_socket *weft__sim_socket_make(struct weft__sim *sim, int family
     return s;
 }
 
+// Its operations are gone (check_idle), but a queue may still stand among the touched ones.
 void weft__sim_socket_free(struct weft__sim_socket *s) {
     weft__sim_unbind(s, false);
     weft__sim_udp_drop_received(s);
@@ -139,6 +144,7 @@ static void check_idle(const struct weft__sim_socket *s) {
         PANIC("simulation: descriptor %d is closed while an operation waits on it", s->fd);
 }
 
+// The number is free at once, while a stream may go on without it, as an orphan.
 static void close_socket(struct weft__sim_socket *s) {
     check_idle(s);
     free_slot(s);
@@ -148,6 +154,7 @@ static void close_socket(struct weft__sim_socket *s) {
         weft__sim_socket_free(s);
 }
 
+// An error is told once, by whichever call comes first (sock_error in Linux).
 int weft__sim_take_error(struct weft__sim_socket *s) {
     int error = s->error;
     s->error = 0;
@@ -176,6 +183,7 @@ static int set_in_range(struct weft__sim_socket *s, const struct weft__ctl *ctl,
     return 0;
 }
 
+// -1 means the default. IPv6 lets a packet have no hop at all (ipv6(7)).
 static int set_ttl(struct weft__sim_socket *s, const struct weft__ctl *ctl) {
     if (ctl->value == -1) {
         s->options[WEFT__OPT_TTL] = TTL;
@@ -196,6 +204,7 @@ static int set_buffer(struct weft__sim_socket *s, const struct weft__ctl *ctl, i
     return 0;
 }
 
+// V6ONLY decides whose a port is, so it is settled once the socket has one.
 static int set_option(struct weft__sim_socket *s, const struct weft__ctl *ctl) {
     if (!has_option(s, ctl->option))
         return -ENOPROTOOPT;
@@ -239,6 +248,7 @@ static int get_option(struct weft__sim_socket *s, enum weft__option option) {
 
 // ---- Names ----
 
+// A second bind(2) is refused, and so is one after connect(2) or listen(2) has taken a port.
 static int bind_socket(struct weft__sim_socket *s, const struct weft__ctl *ctl) {
     struct weft__sim_name name;
     int error = weft__sim_read_name(s, ctl->addr, true, &name);
@@ -263,6 +273,7 @@ static int peer_name(const struct weft__sim_socket *s, const struct weft__ctl *c
 
 // ---- The whole of ctl ----
 
+// By `ctl` nothing waits: a stream's connection has begun, and readiness will tell.
 static int64_t connect_socket(struct weft__sim_socket *s, const struct weft__ctl *ctl) {
     if (s->type == WEFT__DATAGRAM)
         return weft__sim_udp_connect(s, ctl->addr);
@@ -301,6 +312,7 @@ static int64_t ctl_on(struct weft__sim_socket *s, struct weft__ctl *ctl) {
     PANIC("unknown kind of control: %d", (int)ctl->kind);
 }
 
+// The program's own stream: what it draws never depends on the scheduler or the network.
 static int64_t fill_random(struct weft__sim *sim, const struct weft__ctl *ctl) {
     for (size_t filled = 0; filled < ctl->size;) {
         uint64_t word = weft__rng_next(&sim->application);

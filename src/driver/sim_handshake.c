@@ -18,6 +18,7 @@ static const int64_t SYN_WAIT_NS = 1000000000;
 
 // ---- Connecting ----
 
+// A send buffer that nobody has set grows with the first window it sees.
 static void establish(struct weft__sim_socket *s) {
     s->tcp.state = WEFT__SIM_ESTABLISHED;
     s->is_connected = true;
@@ -25,24 +26,25 @@ static void establish(struct weft__sim_socket *s) {
         s->options[WEFT__OPT_SEND_BUFFER] = SEND_SIZE;
 }
 
+// As tcp_disconnect(): the socket is fresh again but for its options and, if it was bound by
+// number, its port.
 void weft__sim_tcp_fail(struct weft__sim_socket *s, int error) {
     struct weft__sim_name local = s->local, nobody = weft__sim_wildcard(s->family);
     if (!s->is_local_fixed) {
         local = nobody;
         local.port = s->local.port;
     }
-    if (s->claim->is_bound) {
-        weft__sim_rename(s, &local, &nobody);
-    } else {
+    weft__sim_rename(s, &local, &nobody);
+    if (!s->claim->is_fixed) // getsockname(2) goes on answering the port that it had
         weft__sim_unbind(s, false);
-        s->local = s->remote = nobody;
-    }
     weft__sim_tcp_detach(s);
+    s->is_read_shut = s->is_write_shut = false;
     s->tcp.state = WEFT__SIM_IDLE;
     s->error = error;
     weft__sim_touch_all(s);
 }
 
+// Each wait is twice the one before it.
 static void send_syn(struct weft__sim_socket *s) {
     weft__sim_stream_send(s->tcp.stream, s->tcp.end, WEFT__SIM_PACKET_SYN);
     int64_t wait_ns = SYN_WAIT_NS << s->tcp.syn_count++;
@@ -58,6 +60,8 @@ static void time_syn(struct weft__sim *sim, struct weft__sim_event *event) {
         send_syn(s);
 }
 
+// All memory that the client's side needs is taken before the first packet, so that nothing can
+// fail later on for the lack of it.
 static int begin_connect(struct weft__sim_socket *s, const weft_addr *peer) {
     struct weft__sim_name to, from;
     if (s->tcp.state != WEFT__SIM_IDLE)
@@ -87,6 +91,9 @@ static int begin_connect(struct weft__sim_socket *s, const weft_addr *peer) {
     return 0;
 }
 
+// The first call begins, later ones ask how it went, as connect(2) on a non-blocking socket: by
+// that a connect that was tried, or cancelled, and then submitted is one connect. The outcome is
+// told once; a reset that came right behind the handshake is part of it.
 int64_t weft__sim_tcp_connect(struct weft__sim_socket *s, const weft_addr *peer) {
     if (!s->tcp.is_connect_unanswered) {
         int error = begin_connect(s, peer);
@@ -104,6 +111,7 @@ int64_t weft__sim_tcp_connect(struct weft__sim_socket *s, const weft_addr *peer)
 
 // ---- Listening ----
 
+// Two sockets may have bound one name by SO_REUSEADDR, but only one of them may listen.
 static int bind_to_listen(struct weft__sim_socket *s) {
     if (s->claim != NULL)
         return weft__sim_is_taken(s, &s->local) ? -EADDRINUSE : 0;
@@ -146,6 +154,7 @@ void weft__sim_tcp_stop_listening(struct weft__sim_socket *s) {
     reset_children(&s->tcp.half_open);
     reset_children(&s->tcp.accept_queue);
     s->tcp.state = WEFT__SIM_IDLE;
+    s->is_read_shut = s->is_write_shut = false;
     if (!s->claim->is_fixed)
         weft__sim_unbind(s, false);
     weft__sim_touch_all(s);
@@ -169,6 +178,8 @@ static struct weft__sim_socket *make_child(struct weft__sim_socket *listener,
     return child;
 }
 
+// A connection that was reset meanwhile is accepted, too: its reader learns of it. Without a
+// descriptor to give, it stays in the queue.
 int64_t weft__sim_tcp_accept(struct weft__sim_socket *s, struct weft__op *op) {
     if (s->tcp.state != WEFT__SIM_LISTENING)
         return -EINVAL;
@@ -210,6 +221,8 @@ void weft__sim_tcp_on_syn(struct weft__sim_stream *stream, int end) {
     weft__sim_stream_send(stream, end, WEFT__SIM_PACKET_SYN_ACK);
 }
 
+// The client is established before the server is: its data may reach a child that nobody has
+// accepted. Whoever closed meanwhile refuses the answer, which frees the place at the listener.
 void weft__sim_tcp_on_syn_ack(struct weft__sim_stream *stream, int end) {
     struct weft__sim_socket *s = stream->ends[end];
     if (s == NULL) {
@@ -222,6 +235,7 @@ void weft__sim_tcp_on_syn_ack(struct weft__sim_stream *stream, int end) {
     weft__sim_touch_all(s);
 }
 
+// Connections are accepted in the order in which their handshakes ended.
 void weft__sim_tcp_on_ack(struct weft__sim_stream *stream, int end) {
     struct weft__sim_socket *child = stream->ends[end];
     if (child == NULL) // the listener went away, and said so

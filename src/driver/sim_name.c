@@ -24,6 +24,7 @@ struct entry {
     weft_addr list[];
 };
 
+// Names are compared as DNS does, without regard to case (RFC 4343).
 static struct entry *find_entry(struct weft__sim *sim, const char *name) {
     for (struct weft__list *link = weft__list_first(&sim->names); link != NULL;
          link = weft__list_next(&sim->names, link)) {
@@ -108,6 +109,8 @@ static int64_t answer(struct weft__sim *sim, struct weft__op_resolve *resolve) {
     return store(resolve, localhost, is_localhost(resolve->host) ? 2 : 0);
 }
 
+// Settled when it is asked; the answer itself is looked up when it is given, so that a name may
+// change while somebody waits for it.
 static int64_t delay_of(struct weft__sim *sim, const char *host) {
     weft_addr numeric;
     const struct entry *entry = find_entry(sim, host);

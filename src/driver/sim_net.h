@@ -169,9 +169,9 @@ struct weft__sim_tcp {
 
     bool is_connect_unanswered; // a connect(2) began, and no connect(2) has told its outcome
     bool is_fin_received;
-    bool is_fin_acked;
-    bool is_last_ack; // the peer's FIN came before ours: the peer has the TIME_WAIT
-    bool is_orphan;   // closed by its owner; the goodbye goes on
+    bool is_fin_queued, is_fin_acked; // ours
+    bool is_last_ack;                 // the peer's FIN came before ours: the peer has the TIME_WAIT
+    bool is_orphan;                   // closed by its owner; the goodbye goes on
     int syn_count;
     struct weft__sim_event timer; // CONNECTING: the next SYN; orphaned: the end of patience
 

@@ -53,6 +53,9 @@ void weft__sim_gather(const struct weft__op *op, size_t offset, void *to, size_t
 
 // ---- Attempts ----
 
+// What recv(2) and send(2) do is the protocol's business, whichever call it came by: recvmsg(2) on
+// a stream is a read, and a write on a datagram socket is a datagram to its peer.
+
 static uint32_t ready_events(const struct weft__sim_socket *s) {
     return s->type == WEFT__STREAM ? weft__sim_tcp_ready(s) : weft__sim_udp_ready(s);
 }
@@ -108,6 +111,8 @@ int64_t weft__sim_try(struct weft__driver *d, struct weft__op *op) {
 
 // ---- Waiting and completing ----
 
+// Writers wait behind writers only, and readers behind readers: one direction never holds up the
+// other (contract of the layers above: any number of tasks may use one handle).
 static struct weft__sim_queue *queue_of(struct weft__sim_socket *s, const struct weft__op *op) {
     switch (op->kind) {
     case WEFT__OP_READ:
@@ -123,6 +128,7 @@ static struct weft__sim_queue *queue_of(struct weft__sim_socket *s, const struct
     }
 }
 
+// The result is known and the effect has been had; `done` is called when the pass is over.
 static void finish(struct weft__sim *sim, struct weft__op *op, int64_t result) {
     weft__sim_trace(sim, WEFT__SIM_TRACE_DONE, (int64_t)op->slot, result);
     weft__op_finish(&sim->finished, op, result);
@@ -148,6 +154,8 @@ static int submit_on(struct weft__sim_socket *s, struct weft__op *op) {
     return 0;
 }
 
+// Takes no memory: whatever waits is linked by its own fields. Only a connect that begins here can
+// be refused, since a connection is memory.
 int weft__sim_submit(struct weft__driver *d, struct weft__op *op) {
     struct weft__sim *sim = weft__sim_of(d);
     op->slot = ++sim->op_count;
@@ -184,7 +192,8 @@ void weft__sim_cancel(struct weft__driver *d, struct weft__op *op) {
 // two ends that are both busy would pass crumbs.
 static bool is_worth_trying(const struct weft__sim_socket *s, const struct weft__op *op) {
     bool is_write = op->kind == WEFT__OP_WRITE || op->kind == WEFT__OP_SENDMSG;
-    return !is_write || (ready_events(s) & WEFT__WRITABLE) != 0;
+    bool is_stream = s->type == WEFT__STREAM && s->tcp.state == WEFT__SIM_ESTABLISHED;
+    return !is_write || !is_stream || (ready_events(s) & WEFT__WRITABLE) != 0;
 }
 
 // Completes the first operation that can; in `watchers` they wait for different things, elsewhere

@@ -15,6 +15,8 @@ enum {
 
 static const int64_t TIME_WAIT_NS = 60 * 1000000000L;
 
+// Claims of one port share a bucket, and at most a few ports do. It is a plain remainder, since
+// ports are dense, and the order within a bucket is that of insertion: nothing depends on a hash.
 static struct weft__list *bucket_of(struct weft__sim *sim, uint16_t port) {
     return &sim->buckets[port % WEFT__SIM_PORT_BUCKETS];
 }
@@ -41,6 +43,10 @@ static struct weft__sim_claim *next_claim(struct weft__sim *sim,
 }
 
 // ---- Who may be beside whom ----
+//
+// inet_csk_bind_conflict() and udp_lib_lport_inuse() of Linux, for one machine and one user:
+// two names conflict when a packet could be for both, unless both sockets have SO_REUSEADDR and the
+// other does not listen, or both have SO_REUSEPORT. A connection in TIME_WAIT counts like a socket.
 
 static bool has_option(const struct weft__sim_claim *claim, enum weft__option option) {
     return claim->socket != NULL && claim->socket->options[option];
@@ -106,6 +112,7 @@ static bool is_pair_taken(const struct weft__sim_socket *s, const struct weft__s
 
 // ---- Choosing a port ----
 
+// The first tries look for a port that is nobody's at all; only then one that may be shared.
 static bool is_usable(const struct weft__sim_socket *s, const struct weft__sim_name *local,
                       const struct weft__sim_name *remote, bool is_easy) {
     if (is_easy && first_claim(s->sim, s->type, local->port) != NULL)
@@ -116,7 +123,8 @@ static bool is_usable(const struct weft__sim_socket *s, const struct weft__sim_n
     return !weft__sim_same_name(local, remote) && !is_pair_taken(s, local, remote);
 }
 
-// Sets local->port. False: there is none.
+// From a random place upwards, so that a port is found whenever there is one, and that two runs
+// with different seeds do not meet the same ones. Sets local->port. False: there is none.
 static bool choose_port(const struct weft__sim_socket *s, struct weft__sim_name *local,
                         const struct weft__sim_name *remote) {
     uint32_t start = (uint32_t)weft__rng_below(&s->sim->network, EPHEMERAL_COUNT);
@@ -183,6 +191,7 @@ int weft__sim_bind(struct weft__sim_socket *s, const struct weft__sim_name *loca
     return 0;
 }
 
+// The new connection is the owner of the names now.
 static void drop_time_wait(struct weft__sim_socket *s) {
     struct weft__sim_claim *next, *claim = first_claim(s->sim, s->type, s->local.port);
     for (; claim != NULL; claim = next) {
@@ -227,6 +236,7 @@ static void expire(struct weft__sim *sim, struct weft__sim_event *event) {
     free_claim(WEFT__CONTAINER(event, struct weft__sim_claim, expiry));
 }
 
+// What is in TIME_WAIT is a name and nothing else: the socket and the stream are gone.
 void weft__sim_unbind(struct weft__sim_socket *s, bool time_wait) {
     struct weft__sim *sim = s->sim;
     struct weft__sim_claim *claim = s->claim;
@@ -276,6 +286,8 @@ static uint64_t share_of(const struct weft__sim *sim, const struct weft__sim_nam
     return weft__mix64(hash ^ from->port);
 }
 
+// The first of the best, which is the newest; where several share, the one that this peer always
+// gets. Two looks at one bucket, the second only for those.
 struct weft__sim_socket *weft__sim_find(struct weft__sim *sim, int type,
                                         const struct weft__sim_name *to,
                                         const struct weft__sim_name *from) {

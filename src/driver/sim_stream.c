@@ -78,6 +78,7 @@ static void truncate_at(struct weft__sim_pipe *pipe, uint64_t offset) {
     }
 }
 
+// With too little memory a part is written, which every writer must expect anyhow.
 int64_t weft__sim_stream_write(struct weft__sim_stream *stream, int end, const struct weft__op *op,
                                size_t limit) {
     struct weft__sim_pipe *pipe = &stream->pipes[end];
@@ -98,6 +99,7 @@ int64_t weft__sim_stream_write(struct weft__sim_stream *stream, int end, const s
     return done > 0 || size == 0 ? (int64_t)done : -ENOMEM;
 }
 
+// Only what has arrived. Reading opens the window, so the other end may have something to send.
 int64_t weft__sim_stream_read(struct weft__sim_stream *stream, int end, const struct weft__op *op,
                               bool peek) {
     struct weft__sim_pipe *pipe = &stream->pipes[1 - end];
@@ -137,6 +139,7 @@ void weft__sim_stream_take(struct weft__sim_stream *stream, int end,
 
 // ---- Packets ----
 
+// A packet arrives behind the one before it, however lucky it is.
 static void append(struct weft__sim_pipe *pipe, enum weft__sim_packet_kind kind) {
     struct weft__sim *sim = pipe->stream->sim;
     ASSERT(pipe->count < PLACES);
@@ -160,15 +163,18 @@ static size_t sendable(const struct weft__sim_pipe *pipe) {
     return size < WEFT__SIM_SEGMENT_SIZE ? (size_t)size : WEFT__SIM_SEGMENT_SIZE;
 }
 
+// Packets are few and large rather than one for each write: while they are all on their way, what
+// is written meanwhile gathers for the next, as it does behind a full device queue. No packet
+// needs memory, so the window can open without anybody there to be told of a shortage.
 void weft__sim_stream_push(struct weft__sim_stream *stream, int end) {
     struct weft__sim_pipe *pipe = &stream->pipes[end];
     size_t size;
-    while (pipe->count < WEFT__SIM_PACKETS && !pipe->is_reset && (size = sendable(pipe)) > 0) {
+    while (pipe->count < WEFT__SIM_PACKETS && (size = sendable(pipe)) > 0) {
         pipe->sent += size;
         append(pipe, WEFT__SIM_PACKET_DATA);
     }
     bool is_all_sent = pipe->sent == pipe->written && pipe->count < WEFT__SIM_PACKETS;
-    if (pipe->is_fin_queued && !pipe->is_fin_sent && !pipe->is_reset && is_all_sent) {
+    if (pipe->is_fin_queued && !pipe->is_fin_sent && is_all_sent) {
         pipe->is_fin_sent = true;
         append(pipe, WEFT__SIM_PACKET_FIN);
     }
@@ -179,16 +185,19 @@ void weft__sim_stream_reset(struct weft__sim_stream *stream, int end) {
     if (pipe->is_reset)
         return;
     truncate_at(pipe, pipe->sent);
+    pipe->is_fin_queued = false;
     pipe->is_reset = true;
     append(pipe, WEFT__SIM_PACKET_RST);
 }
 
+// What has arrived stays: the peer may be reading it.
 void weft__sim_stream_discard(struct weft__sim_stream *stream, int end) {
     struct weft__sim_pipe *pipe = &stream->pipes[end];
     weft__sim_unset(stream->sim, &pipe->event);
     truncate_at(pipe, pipe->arrived);
     pipe->sent = pipe->arrived;
     pipe->count = 0;
+    pipe->is_fin_queued = false;
     pipe->is_reset = true;
 }
 
@@ -202,6 +211,7 @@ static void free_stream(struct weft__sim_stream *stream) {
     weft__free(stream);
 }
 
+// Packets that are still on their way would find nobody at either end.
 static void free_if_left(struct weft__sim_stream *stream) {
     if (stream->holds == 0 && stream->ends[0] == NULL && stream->ends[1] == NULL)
         free_stream(stream);

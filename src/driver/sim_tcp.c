@@ -10,7 +10,7 @@
 //   a SYN at a listener: HALF_OPEN --ACK--> ESTABLISHED, in the accept queue
 //
 // 1. FIN_WAIT, CLOSE_WAIT, LAST_ACK and CLOSING are ESTABLISHED here. What tells them apart is
-//    is_fin_received, is_write_shut (ours is queued), is_fin_acked, is_last_ack (ours came second).
+//    is_fin_received, is_fin_queued (ours), is_fin_acked, is_last_ack (ours came second).
 // 2. A close with data unread, or with SO_LINGER 0, resets. Any other close makes an orphan, which
 //    sends what is queued, then the FIN, and answers data with a reset.
 // 3. A reset leaves data that has arrived readable; then its error is answered once, by whatever
@@ -54,6 +54,7 @@ void weft__sim_tcp_reset_and_drop(struct weft__sim_socket *s) {
     weft__sim_tcp_drop(s);
 }
 
+// A larger window lets the peer send at once; a smaller one takes nothing back.
 void weft__sim_tcp_resize(struct weft__sim_socket *s) {
     if (s->tcp.stream == NULL)
         return;
@@ -83,6 +84,8 @@ static void end_if_both_are_done(struct weft__sim_socket *s) {
 
 // ---- Reading and writing ----
 
+// The order is that of tcp_recvmsg(): what is queued, the end (SOCK_DONE), the error, our own
+// shutdown, the state. So after the peer's FIN no error is ever read, only written.
 int64_t weft__sim_tcp_read(struct weft__sim_socket *s, struct weft__op *op) {
     struct weft__sim_tcp *tcp = &s->tcp;
     if (op->kind == WEFT__OP_RECVMSG) { // recvmsg(2) of a stream names no peer
@@ -96,11 +99,14 @@ int64_t weft__sim_tcp_read(struct weft__sim_socket *s, struct weft__op *op) {
         return 0;
     if (s->error != 0)
         return weft__sim_take_error(s);
-    if (tcp->state == WEFT__SIM_IDLE || tcp->state == WEFT__SIM_LISTENING)
+    if (tcp->state == WEFT__SIM_LISTENING)
         return -ENOTCONN;
-    return s->is_read_shut || tcp->state == WEFT__SIM_CLOSED ? 0 : -EAGAIN;
+    if (s->is_read_shut || tcp->state == WEFT__SIM_CLOSED)
+        return 0;
+    return tcp->state == WEFT__SIM_IDLE ? -ENOTCONN : -EAGAIN;
 }
 
+// tcp_sendmsg() asks for the error first and says EPIPE when it has been told.
 int64_t weft__sim_tcp_write(struct weft__sim_socket *s, struct weft__op *op) {
     struct weft__sim_tcp *tcp = &s->tcp;
     if (tcp->state == WEFT__SIM_CONNECTING)
@@ -157,15 +163,20 @@ static void bound_orphan(struct weft__sim_socket *s) {
     weft__sim_set(s->sim, &s->tcp.timer, weft__sim_now(s->sim) + ORPHAN_WAIT_NS);
 }
 
+// The FIN goes behind what is still to be sent. Whether the peer's came first is settled here,
+// not when it is sent: from now on this side is in LAST_ACK, or else in FIN_WAIT.
 static void shut_write(struct weft__sim_socket *s) {
-    if (s->is_write_shut)
-        return;
     s->is_write_shut = true;
+    if (s->tcp.is_fin_queued)
+        return;
+    s->tcp.is_fin_queued = true;
     s->tcp.is_last_ack = s->tcp.is_fin_received;
     s->tcp.stream->pipes[s->tcp.end].is_fin_queued = true;
     weft__sim_stream_push(s->tcp.stream, s->tcp.end);
 }
 
+// In the states that it cannot end, shutdown(2) takes note all the same and says ENOTCONN; a
+// handshake under way it ends, as tcp_disconnect() does.
 int weft__sim_tcp_shutdown(struct weft__sim_socket *s, int how) {
     switch (s->tcp.state) {
     case WEFT__SIM_LISTENING:
@@ -175,18 +186,20 @@ int weft__sim_tcp_shutdown(struct weft__sim_socket *s, int how) {
     case WEFT__SIM_CONNECTING:
         weft__sim_tcp_fail(s, ECONNRESET);
         return 0;
-    case WEFT__SIM_ESTABLISHED:
-        break;
     default:
-        return -ENOTCONN;
+        break;
     }
     s->is_read_shut |= (how & WEFT__SHUT_READ) != 0;
+    s->is_write_shut |= (how & WEFT__SHUT_WRITE) != 0;
+    if (s->tcp.state != WEFT__SIM_ESTABLISHED) // which changes nothing of what was just noted
+        return -ENOTCONN;
     if (how & WEFT__SHUT_WRITE)
         shut_write(s);
     weft__sim_touch_all(s);
     return 0;
 }
 
+// What was read is known to have been read, so a peer whose data was not must be told.
 void weft__sim_tcp_close(struct weft__sim_socket *s) {
     if (s->tcp.state == WEFT__SIM_LISTENING)
         weft__sim_tcp_stop_listening(s);
@@ -214,7 +227,7 @@ static void on_data(struct weft__sim_stream *stream, int end,
         weft__sim_stream_reset(stream, end);
         return;
     }
-    if (s->tcp.is_orphan || (s->is_read_shut && s->is_write_shut)) {
+    if (s->tcp.is_orphan || (s->is_read_shut && s->tcp.is_fin_queued)) {
         weft__sim_stream_reset(stream, end);
         end_connection(s, ECONNRESET, false);
         return;
@@ -225,6 +238,7 @@ static void on_data(struct weft__sim_stream *stream, int end,
         weft__sim_touch_all(stream->ends[1 - end]);
 }
 
+// It is acknowledged at once, so one FIN can end both sides, each by the flags of its own.
 static void on_fin(struct weft__sim_stream *stream, int end) {
     struct weft__sim_socket *s = stream->ends[end], *sender = stream->ends[1 - end];
     if (s == NULL || s->tcp.state == WEFT__SIM_CLOSED) {
@@ -241,10 +255,11 @@ static void on_fin(struct weft__sim_stream *stream, int end) {
     end_if_both_are_done(sender);
 }
 
+// Refuses what had not begun, ends what had. Nobody answers a reset.
 static void on_reset(struct weft__sim_socket *s) {
     if (s == NULL)
         return;
-    bool is_close_wait = s->tcp.is_fin_received && !s->is_write_shut;
+    bool is_close_wait = s->tcp.is_fin_received && !s->tcp.is_fin_queued;
     switch (s->tcp.state) {
     case WEFT__SIM_CONNECTING:
         weft__sim_tcp_fail(s, ECONNREFUSED);

@@ -35,6 +35,7 @@ static void free_datagram(struct weft__sim_datagram *datagram) {
     weft__free(datagram);
 }
 
+// Measured on Linux 6.18 with datagrams of 0 to 65,507 bytes; test_sim_udp.c has the counts.
 static size_t cost_of(size_t size) {
     size_t block = 512;
     while (block < size + COST_AROUND)
@@ -62,6 +63,7 @@ static bool has_room(const struct weft__sim_socket *s, const struct weft__sim_da
     return s->udp.received_size == 0 || s->udp.received_size + cost_of(datagram->size) <= limit;
 }
 
+// The datagram itself moves over, so receiving needs no memory and cannot fail.
 static void receive(struct weft__sim_socket *s, struct weft__sim_datagram *datagram) {
     weft__list_remove(&datagram->link);
     weft__list_push_back(&s->udp.received, &datagram->link);
@@ -69,6 +71,8 @@ static void receive(struct weft__sim_socket *s, struct weft__sim_datagram *datag
     weft__sim_touch_all(s);
 }
 
+// Whose it is is decided on arrival: a socket that connects, binds or closes while the datagram is
+// on its way makes a difference, as on a real network.
 static void arrive(struct weft__sim *sim, struct weft__sim_event *event) {
     struct weft__sim_datagram *datagram =
         WEFT__CONTAINER(event, struct weft__sim_datagram, arrival);
@@ -103,15 +107,18 @@ void weft__sim_udp_drop_received(struct weft__sim_socket *s) {
 
 // ---- Operations ----
 
+// A socket that sends or connects has a port, if only one that the system chose.
 static int bind_if_needed(struct weft__sim_socket *s) {
     return s->claim != NULL ? 0 : weft__sim_bind(s, &s->local);
 }
 
+// Only names the peer, and by that the local address; what was received before stays. A socket can
+// be connected again, to somebody else.
 int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer) {
     struct weft__sim_name to, from;
-    int error = weft__sim_read_name(s, peer, false, &to);
+    int error = bind_if_needed(s);
     if (error == 0)
-        error = bind_if_needed(s);
+        error = weft__sim_read_name(s, peer, false, &to);
     if (error == 0)
         error = weft__sim_route(s, &to, &from);
     if (error != 0)
@@ -171,6 +178,7 @@ int64_t weft__sim_udp_send(struct weft__sim_socket *s, struct weft__op *op) {
     return (int64_t)size;
 }
 
+// recv(2) says nothing about a datagram that was cut; recvmsg(2) does.
 static void tell_about(const struct weft__sim_socket *s, struct weft__op *op,
                        const struct weft__sim_datagram *datagram, bool is_truncated) {
     if (op->kind != WEFT__OP_RECVMSG)
@@ -186,8 +194,8 @@ int64_t weft__sim_udp_receive(struct weft__sim_socket *s, struct weft__op *op) {
     if (s->error != 0)
         return weft__sim_take_error(s);
     struct weft__sim_datagram *datagram = datagram_of(weft__list_first(&s->udp.received));
-    if (datagram == NULL)
-        return s->is_read_shut ? 0 : -EAGAIN;
+    if (datagram == NULL) // also after shutdown(2), which a blocking call alone would notice
+        return -EAGAIN;
     size_t size = weft__op_size(op);
     bool is_truncated = size < datagram->size;
     size = is_truncated ? size : datagram->size;

@@ -62,13 +62,17 @@ static void close_wake_fd(struct thread_driver *t) {
     t->wake.fd = -1;
 }
 
+// After a fork(2) it is the parent's, and must not be polled and read here, not even for a look.
+static void drop_parents_wake_fd(struct thread_driver *t) {
+    if (t->wake_era != weft__load(&era, relaxed))
+        close_wake_fd(t);
+}
+
 static bool has_wake_fd(struct thread_driver *t) {
-    uint32_t now = weft__load(&era, relaxed);
-    if (t->wake.fd >= 0 && t->wake_era == now)
+    if (t->wake.fd >= 0)
         return true;
-    close_wake_fd(t);
     t->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    t->wake_era = now;
+    t->wake_era = weft__load(&era, relaxed);
     return t->wake.fd >= 0;
 }
 
@@ -145,6 +149,7 @@ static void poll_until(struct thread_driver *t, int64_t until_ns) {
 }
 
 static void wait_in_poll(struct thread_driver *t, int64_t until_ns) {
+    drop_parents_wake_fd(t);
     bool is_asleep =
         until_ns > 0 && has_wake_fd(t) && weft__wake_fall_asleep(&t->wake, WEFT__ON_FD);
     if (is_asleep) {

@@ -23,12 +23,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+static const int64_t ASK_AGAIN_NS = 1000000;
+
 static struct weft__uring *uring_of(struct weft__driver *d) {
     return WEFT__CONTAINER(d, struct weft__uring, driver);
 }
 
 // --- Queueing ---
 
+// Behind an operation that already waits for a place, no place is asked for: the kernel has just
+// refused, and asking is a system call.
 static void queue_request(struct weft__uring *u, struct weft__uring_slot *slot) {
     struct io_uring_sqe *sqe = weft__list_is_empty(&u->backlog) ? weft__uring_sqe(u) : NULL;
     if (WEFT__LIKELY(sqe != NULL)) {
@@ -42,7 +46,7 @@ static void queue_request(struct weft__uring *u, struct weft__uring_slot *slot) 
 static void prepare_cancel(struct weft__uring *u, const struct weft__uring_slot *slot,
                            struct io_uring_sqe *sqe) {
     io_uring_prep_cancel64(sqe, slot->name, 0);
-    io_uring_sqe_set_data64(sqe, WEFT__URING_NAME_CANCEL);
+    io_uring_sqe_set_data64(sqe, slot->name | WEFT__URING_CANCELS);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS; // the operation's own completion says it
     u->driver.stats.sqe[sqe->opcode]++;
 }
@@ -64,15 +68,42 @@ static void queue_backlog(struct weft__uring *u) {
 
 // --- Completing ---
 
+// The slot is free before the callback, which may submit again and then finds it warm.
 static void finish(struct weft__uring *u, struct weft__uring_slot *slot, int64_t result) {
     struct weft__op *op = slot->op;
     weft__uring_slot_free(u, slot);
     weft__op_deliver(&u->driver, op, result);
 }
 
+// A cancellation says only when it has failed. Mostly the operation had completed already. But one
+// that the kernel was just moving from its poll to a thread of its own, or that sleeps there, is
+// not found or not reached, and would then wait for ever: for that one it asks again, a little
+// later.
+static void cancel_missed(struct weft__uring *u, uint64_t name) {
+    struct weft__uring_slot *slot = weft__uring_slot_find(u, name);
+    if (slot == NULL || slot->phase == WEFT__URING_BACKLOG)
+        return;
+    if (weft__list_is_empty(&u->missed))
+        u->ask_again_at = weft__clock_monotonic_ns() + ASK_AGAIN_NS;
+    weft__list_push_back(&u->missed, &slot->op->link);
+}
+
+// Until when a wait may sleep.
+static int64_t ask_again(struct weft__uring *u, int64_t until_ns) {
+    if (weft__list_is_empty(&u->missed))
+        return until_ns;
+    if (weft__clock_monotonic_ns() < u->ask_again_at)
+        return until_ns < u->ask_again_at ? until_ns : u->ask_again_at;
+    weft__list_splice(&u->backlog, &u->missed);
+    return until_ns;
+}
+
+// An operation in the backlog has no request in the ring, so whatever bears its name is a stray.
 void weft__uring_complete(struct weft__uring *u, const struct io_uring_cqe *cqe) {
-    if (cqe->user_data == WEFT__URING_NAME_CANCEL)
-        return; // it came too late: the operation's own completion tells how it went
+    if (cqe->user_data & WEFT__URING_CANCELS) {
+        cancel_missed(u, cqe->user_data & ~WEFT__URING_CANCELS);
+        return;
+    }
     if (cqe->user_data == WEFT__URING_NAME_WAKE) {
         u->wake_is_armed = (cqe->flags & IORING_CQE_F_MORE) != 0;
         return;
@@ -116,12 +147,16 @@ static bool may_sleep(const struct weft__uring *u) {
     return io_uring_cq_ready(&u->ring) == 0 && u->wake_is_armed && weft__list_is_empty(&u->backlog);
 }
 
+// One system call at most, and none when there is nothing to submit, to run or to wait for. Only
+// what was there before it is reason not to sleep: a request that completes at its submission ends
+// the sleep before it begins.
 static void uring_wait(struct weft__driver *d, int64_t until_ns) {
     struct weft__uring *u = uring_of(d);
     d->stats.waits++;
     bool has_results = weft__resolve_reap(d, &u->resolving) > 0;
     if (!u->wake_is_armed)
         arm_wake(u);
+    until_ns = ask_again(u, until_ns);
     queue_backlog(u);
     bool is_asleep = until_ns > 0 && !has_results && may_sleep(u) &&
                      weft__wake_fall_asleep(&u->wake, WEFT__ON_FD);
@@ -144,6 +179,7 @@ static int64_t uring_try(struct weft__driver *d, struct weft__op *op) {
     return weft__uring_try(uring_of(d), op);
 }
 
+// No system call, unless the queue is full: requests are submitted together by the next wait.
 static int uring_submit(struct weft__driver *d, struct weft__op *op) {
     struct weft__uring *u = uring_of(d);
     if (op->kind == WEFT__OP_RESOLVE)
@@ -156,6 +192,9 @@ static int uring_submit(struct weft__driver *d, struct weft__op *op) {
     return 0;
 }
 
+// The request for the cancellation goes into the same queue behind the operation's own, so it finds
+// it. Whatever it answers, the operation completes once: with -ECANCELED if the kernel had not
+// begun to move data, else with what it moved.
 static void uring_cancel(struct weft__driver *d, struct weft__op *op) {
     struct weft__uring *u = uring_of(d);
     if (op->kind == WEFT__OP_RESOLVE) {
@@ -181,6 +220,7 @@ static void uring_cancel(struct weft__driver *d, struct weft__op *op) {
 
 // --- The rest of the contract ---
 
+// The kernel takes the poll for wakes along with the ring, a little later.
 static void uring_stop(struct weft__driver *d) {
     struct weft__uring *u = uring_of(d);
     ASSERT(d->pending == 0);
@@ -206,6 +246,7 @@ static const struct weft__driver_class uring_class = {
 static int start(struct weft__uring *u, const char **ret_why) {
     u->driver.class = &uring_class;
     weft__list_init(&u->backlog);
+    weft__list_init(&u->missed);
     *ret_why = "eventfd";
     u->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (u->wake.fd < 0)

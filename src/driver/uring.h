@@ -55,7 +55,9 @@ struct weft__uring_slot {
 // Slots come in chunks of 64, 128, 256, ... that never move.
 enum { WEFT__URING_FIRST_CHUNK = 64, WEFT__URING_CHUNKS = 20 };
 
-// Names below 2^32 belong to no slot, because generations start at 1.
+// Names below 2^32 belong to no slot, because generations start at 1. The request that cancels a
+// slot's operation bears the slot's name and this bit, which no generation reaches.
+#define WEFT__URING_CANCELS ((uint64_t)1 << 63)
 enum {
     WEFT__URING_NAME_CANCEL = 0,
     WEFT__URING_NAME_WAKE = 1,
@@ -84,6 +86,8 @@ struct weft__uring {
     bool wake_is_armed;   // the poll for it stands in the ring
     struct weft__wake wake;
     struct weft__list backlog; // of op->link: needs a request, or its cancellation does
+    struct weft__list missed;  // of op->link: its cancellation found it nowhere, and asks again
+    int64_t ask_again_at;      // when, on the monotonic clock, if `missed` is not empty
     struct weft__resolve_queue resolving;
 
     struct weft__uring_slot *chunks[WEFT__URING_CHUNKS];

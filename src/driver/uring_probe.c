@@ -63,6 +63,7 @@ static bool works_without_deferral(void) {
     return true;
 }
 
+// The result of the last rung is the refusal: when io_uring as such is refused, all say the same.
 static int set_up_ladder(struct weft__uring *u, const char **ret_why) {
     unsigned divisor = 1;
     int result = -EINVAL;
@@ -88,20 +89,21 @@ static int ask_features(struct weft__uring *u, const char **ret_why) {
     return (u->ring.features & needed_features) == needed_features ? 0 : -EOPNOTSUPP;
 }
 
-// In memory of its own, because liburing's twin of this allocates behind our back.
+// On the stack, because liburing's twin of this allocates behind our back.
 static int ask_opcodes(struct weft__uring *u, const char **ret_why) {
     enum { OPCODES = 256 };
-    _Alignas(struct io_uring_probe) char
-        memory[sizeof(struct io_uring_probe) + OPCODES * sizeof(struct io_uring_probe_op)];
-    struct io_uring_probe *probe = (struct io_uring_probe *)memory;
-    memset(memory, 0, sizeof memory);
+    union {
+        struct io_uring_probe probe;
+        char room[sizeof(struct io_uring_probe) + OPCODES * sizeof(struct io_uring_probe_op)];
+    } list;
+    memset(&list, 0, sizeof list);
     *ret_why = "io_uring_register (list of opcodes)";
-    int result = io_uring_register_probe(&u->ring, probe, OPCODES);
+    int result = io_uring_register_probe(&u->ring, &list.probe, OPCODES);
     if (result < 0)
         return result;
     for (size_t i = 0; i < sizeof needed_opcodes / sizeof *needed_opcodes; i++) {
         *ret_why = needed_opcodes[i].why;
-        if (!io_uring_opcode_supported(probe, needed_opcodes[i].opcode))
+        if (!io_uring_opcode_supported(&list.probe, needed_opcodes[i].opcode))
             return -EOPNOTSUPP;
     }
     return 0;
@@ -143,6 +145,7 @@ static int expect(struct weft__uring *u, uint64_t name, int expected) {
     }
 }
 
+// A request that completes at its submission.
 static int test_nop(struct weft__uring *u) {
     struct io_uring_sqe *sqe = probe_sqe(u);
     io_uring_prep_nop(sqe);
@@ -164,6 +167,7 @@ static int test_recv(struct weft__uring *u, const int pair[2]) {
     return memcmp(probe_bytes, probe_text, sizeof probe_text) == 0 ? 0 : -EIO;
 }
 
+// With the flag that spares the cancellation's own completion, as the driver uses it.
 static int test_cancel(struct weft__uring *u, const int pair[2]) {
     queue_recv(u, pair[0]);
     int entered = weft__uring_enter(u, 0);

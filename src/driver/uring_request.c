@@ -21,6 +21,8 @@
 // One request moves at most this much: the length field has 32 bits. Short counts are legal.
 static const size_t most_bytes = (size_t)1 << 30;
 
+// True when an attempt has shown that nothing more is there. A datagram shorter than the buffer
+// shows nothing, and a look takes nothing away.
 static bool is_empty_after(const struct weft__op *op, int64_t result) {
     if (result == -EAGAIN)
         return true;
@@ -86,11 +88,14 @@ static void prepare_send(struct weft__uring_slot *slot, struct io_uring_sqe *sqe
     io_uring_prep_sendmsg(sqe, op->fd, &slot->message, MSG_NOSIGNAL);
 }
 
+// One-shot, not multishot: that cannot tell the peers' addresses (io_uring_prep_accept(3)), and it
+// takes connections that nobody has asked for, which another process on the listener might serve.
 static void prepare_accept(struct weft__uring_slot *slot, struct io_uring_sqe *sqe) {
+    bool is_asked = slot->op->peer != NULL;
     socklen_t *size = &slot->message.msg_namelen;
     *size = sizeof slot->peer;
-    io_uring_prep_accept(sqe, slot->op->fd, (struct sockaddr *)&slot->peer, size,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+    io_uring_prep_accept(sqe, slot->op->fd, is_asked ? (struct sockaddr *)&slot->peer : NULL,
+                         is_asked ? size : NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static void prepare_connect(struct weft__uring_slot *slot, struct io_uring_sqe *sqe) {
@@ -98,6 +103,8 @@ static void prepare_connect(struct weft__uring_slot *slot, struct io_uring_sqe *
     io_uring_prep_connect(sqe, slot->op->fd, (struct sockaddr *)&slot->peer, size);
 }
 
+// A poll is one-shot; what it finds is attempted when it completes (result_of_poll), so that a
+// readiness that somebody else has used up meanwhile is not reported.
 static void prepare_poll(struct weft__uring_slot *slot, struct io_uring_sqe *sqe) {
     io_uring_prep_poll_add(sqe, slot->op->fd, weft__op_events(slot->op));
     slot->phase = WEFT__URING_POLL;
@@ -173,7 +180,8 @@ static bool result_of_poll(struct weft__uring_slot *slot, int res, int64_t *ret_
     return true;
 }
 
-// For a stream the flag is exact. Datagram sockets never set it, so there it means nothing.
+// For a stream the flag is exact. Datagram sockets never set it, so there its absence means
+// nothing, nor does it for listeners of older kernels.
 static void learn(struct weft__uring *u, const struct weft__op *op,
                   const struct io_uring_cqe *cqe) {
     enum weft__uring_hint_value value = WEFT__URING_UNKNOWN;

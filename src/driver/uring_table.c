@@ -42,11 +42,11 @@ struct weft__uring_slot *weft__uring_slot_take(struct weft__uring *u, struct wef
         slot = slot_at(u, u->slots_used);
         slot->name = u->slots_used++;
     }
-    // The next generation, never 0. It comes round after 2^32 uses of one slot; by then no
+    // The next generation, never 0. It comes round after 2^31 uses of one slot; by then no
     // completion of an old use can be left, because a slot is freed only by the last one.
     slot->name += (uint64_t)1 << 32;
-    if (slot->name >> 32 == 0)
-        slot->name += (uint64_t)1 << 32;
+    if (slot->name & WEFT__URING_CANCELS)
+        slot->name = (uint64_t)1 << 32 | (uint32_t)slot->name;
     slot->op = op;
     slot->phase = WEFT__URING_BACKLOG;
     slot->poll = slot->poll_first = slot->cancelled = 0;

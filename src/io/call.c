@@ -16,7 +16,7 @@
 #include <errno.h>
 
 static void op_done(struct weft__op *op) {
-    weft__unpark(op->owner);
+    weft__unpark_own(op->owner); // an operation completes on the thread that submitted it
 }
 
 static bool chooses(struct weft__waiter *self, enum weft__choice what) {
@@ -31,8 +31,7 @@ static void charge(struct weft__waiter *self) {
     if (--self->budget > 0 && !chooses(self, WEFT__PICK_YIELD))
         return;
     self->budget = WEFT__BUDGET;
-    weft__worker_yield(self->worker);
-    (void)weft__fresh_now(self); // a turn may be 64 budgets long: no deadline waits for its end
+    weft__worker_end_turn(self->worker);
 }
 
 int weft__enter(struct weft__waiter *self) {

@@ -18,26 +18,30 @@ int weft_close(int h) {
     int error = weft__handle_close(self, h, &handle);
     if (error < 0)
         return error;
-    weft__ctl_close(self, handle->fd);
+    weft__ctl_close(self, weft__handle_take_fd(handle));
     weft__handle_free(handle);
     return 0;
 }
 
+// At worst, when the option cannot be set, it is closed as weft_close does; and so are other kinds.
 int weft_abort(int h) {
-    struct weft__call call;
+    struct weft__turn turn;
     if (h < 0)
         return h;
-    int error = weft__call_enter(&call, "abort", h, WEFT__KIND_ANY);
-    if (error < 0)
-        return error;
-    struct weft__ctl ctl = {.kind = WEFT__CTL_SET,
-                            .fd = call.turn.handle->fd,
-                            .option = WEFT__OPT_LINGER_ZERO,
-                            .value = 1};
-    if (call.turn.handle->kind == WEFT__KIND_STREAM)
-        (void)weft__ctl(call.self, &ctl); // at worst it is closed as weft_close does
-    (void)weft__call_end(&call, 0);
-    return weft_close(h);
+    struct weft__waiter *self = weft__self();
+    if (!self)
+        return -ENOMEM;
+    if (weft__is_orphan())
+        return (int)weft__failed(self, "abort", h, -ECHILD);
+    if (weft__turn_begin(&turn, self, h, WEFT__SIDE_NONE, WEFT__KIND_STREAM) == 0) {
+        struct weft__ctl ctl = {.kind = WEFT__CTL_SET,
+                                .fd = turn.handle->fd,
+                                .option = WEFT__OPT_LINGER_ZERO,
+                                .value = 1};
+        (void)weft__ctl(self, &ctl);
+        weft__turn_end(&turn);
+    }
+    return weft_close(h); // which leaves the record of the last failure as it is
 }
 
 void weft_priv_autoclose(int *h) {

@@ -74,7 +74,7 @@ static ssize_t all(step *next, const char *name, int h, const struct iovec *give
     size_t moved = 0;
     if (h < 0)
         return h;
-    if (given_count < 0 || given_count > COUNT_MAX)
+    if (given_count < 0 || given_count > COUNT_MAX || (given_count > 0 && !given))
         return nothing(name, h, -EINVAL);
     advance(&rest, 0); // past empty buffers
     if (rest.count == 0)

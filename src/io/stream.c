@@ -27,9 +27,11 @@ static bool is_fatal(int64_t code) {
     }
 }
 
-// The bytes in the buffers; -EINVAL when they are more than a result could say.
+// The bytes in the buffers; -EINVAL when they are more than a result could say, or no buffers.
 static int64_t total(const struct iovec *iov, int count) {
     size_t size = 0;
+    if (count < 0 || count > IOV_COUNT_MAX || (count > 0 && !iov))
+        return -EINVAL;
     for (int i = 0; i < count; i++) {
         if (iov[i].iov_len > (size_t)INT64_MAX - size)
             return -EINVAL;
@@ -97,35 +99,51 @@ static int64_t read_datagram(struct weft__call *call, struct weft__op *op) {
     return result >= 0 && op->flags & WEFT__OP_TRUNCATED ? -EMSGSIZE : result;
 }
 
+// The buffers of one operation on a stream. The first one is not empty: were all empty that are
+// left after the cut, the operation would move nothing, which means end of stream.
+static struct weft__op stream_op(const struct iovec *iov, int count, uint32_t flags) {
+    while (iov->iov_len == 0) {
+        iov++;
+        count--;
+    }
+    size_t used = count < WEFT__IOV_MAX ? (size_t)count : WEFT__IOV_MAX;
+    return (struct weft__op){.iov = iov, .count = used, .flags = flags};
+}
+
 static int64_t read_any(struct weft__call *call, const struct iovec *iov, int count,
                         uint32_t flags) {
+    if (call->turn.handle->kind == WEFT__KIND_STREAM) {
+        struct weft__op op = stream_op(iov, count, flags);
+        return read_stream(call, &op);
+    }
     struct weft__op op = {.iov = iov, .count = (size_t)count, .flags = flags};
-    int64_t size = total(iov, count);
-    if (size < 0)
-        return size;
-    if (call->turn.handle->kind != WEFT__KIND_STREAM)
-        return count > WEFT__IOV_MAX ? -EMSGSIZE : read_datagram(call, &op);
-    if (size == 0)
-        return -EINVAL;
-    if (op.count > WEFT__IOV_MAX)
-        op.count = WEFT__IOV_MAX;
-    return read_stream(call, &op);
+    return count > WEFT__IOV_MAX ? -EMSGSIZE : read_datagram(call, &op);
 }
 
 static int64_t write_any(struct weft__call *call, const struct iovec *iov, int count) {
-    struct weft__op op = {.iov = iov, .count = (size_t)count};
-    int64_t size = total(iov, count);
-    if (size < 0)
-        return size;
-    if (call->turn.handle->kind != WEFT__KIND_STREAM) {
-        op.kind = WEFT__OP_SENDMSG;
-        return count > WEFT__IOV_MAX ? -EMSGSIZE : weft__call_perform(call, &op);
+    if (call->turn.handle->kind == WEFT__KIND_STREAM) {
+        struct weft__op op = stream_op(iov, count, 0);
+        return write_stream(call, &op);
     }
-    if (size == 0)
-        return 0;
-    if (op.count > WEFT__IOV_MAX)
-        op.count = WEFT__IOV_MAX;
-    return write_stream(call, &op);
+    struct weft__op op = {.kind = WEFT__OP_SENDMSG, .iov = iov, .count = (size_t)count};
+    return count > WEFT__IOV_MAX ? -EMSGSIZE : weft__call_perform(call, &op);
+}
+
+// Begins a read or write of so many bytes. Returns 1 when it is to be performed, else what it
+// answers: `if_empty` for no bytes of a stream. What moves nothing waits for no turn; an empty
+// datagram is something.
+static int64_t begin(struct weft__call *call, const char *name, int h, enum weft__side side,
+                     unsigned kinds, int64_t size, int if_empty) {
+    int error = weft__call_begin(call, name, h, size > 0 ? side : WEFT__SIDE_NONE, kinds);
+    if (error < 0)
+        return error;
+    if (size > 0)
+        return 1;
+    if (size < 0 || call->turn.handle->kind == WEFT__KIND_STREAM)
+        return weft__call_end(call, size < 0 ? size : if_empty);
+    (void)weft__call_end(call, 0);
+    error = weft__call_begin(call, name, h, side, kinds);
+    return error < 0 ? error : 1;
 }
 
 ssize_t weft__read(const char *name, int h, unsigned kinds, const struct iovec *iov, int count,
@@ -133,24 +151,16 @@ ssize_t weft__read(const char *name, int h, unsigned kinds, const struct iovec *
     struct weft__call call;
     if (h < 0)
         return h;
-    int error = weft__call_begin(&call, name, h, WEFT__SIDE_READ, kinds);
-    if (error < 0)
-        return error;
-    if (count < 0 || count > IOV_COUNT_MAX)
-        return weft__call_end(&call, -EINVAL);
-    return weft__call_end(&call, read_any(&call, iov, count, flags));
+    int64_t begun = begin(&call, name, h, WEFT__SIDE_READ, kinds, total(iov, count), -EINVAL);
+    return begun <= 0 ? begun : weft__call_end(&call, read_any(&call, iov, count, flags));
 }
 
 ssize_t weft__write(const char *name, int h, unsigned kinds, const struct iovec *iov, int count) {
     struct weft__call call;
     if (h < 0)
         return h;
-    int error = weft__call_begin(&call, name, h, WEFT__SIDE_WRITE, kinds);
-    if (error < 0)
-        return error;
-    if (count < 0 || count > IOV_COUNT_MAX)
-        return weft__call_end(&call, -EINVAL);
-    return weft__call_end(&call, write_any(&call, iov, count));
+    int64_t begun = begin(&call, name, h, WEFT__SIDE_WRITE, kinds, total(iov, count), 0);
+    return begun <= 0 ? begun : weft__call_end(&call, write_any(&call, iov, count));
 }
 
 ssize_t weft_read(int h, void *buf, size_t size) {

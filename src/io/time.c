@@ -49,7 +49,7 @@ int weft_yield(void) {
     struct weft__waiter *self = weft__self();
     if (!self)
         return -ENOMEM;
-    int code = weft__interrupted(self);
+    int code = weft__enter(self); // charged, or one that is cancelled and goes on stops the others
     if (code < 0)
         return refuse(self, "yield", code);
     if (self->worker)

@@ -107,16 +107,22 @@ static bool is_any_pending(const struct race *race) {
 }
 
 // Cancels what still runs, waits until the driver has let go of it, and closes all but the winner.
-static void end_race(struct race *race, int winner) {
+// Returns the winner, which may be one that has connected although it was cancelled: a cancel is a
+// request.
+static int64_t end_race(struct race *race, int64_t winner) {
     struct weft__waiter *self = race->making->self;
     for (size_t i = 0; i < race->started; i++)
         if (race->attempts[i].op.is_pending)
             self->driver->class->cancel(self->driver, &race->attempts[i].op);
     while (is_any_pending(race))
         weft__park(self, INT64_MAX);
+    int late = winner < 0 ? find_winner(race) : -1;
+    if (late >= 0)
+        winner = late;
     for (size_t i = 0; i < race->started; i++)
-        if ((int)i != winner && !race->attempts[i].is_over)
+        if ((int64_t)i != winner && !race->attempts[i].is_over)
             weft__ctl_close(self, race->attempts[i].fd);
+    return winner;
 }
 
 // Returns the index of the winner, or an error: the last failure, or the interruption.
@@ -152,8 +158,7 @@ static int connect_first(struct weft__making *making, const weft_addr *list, siz
     race.count = count < RACE_MAX ? count : RACE_MAX;
     for (size_t i = 0; i < race.count; i++)
         race.attempts[i].addr = list[i];
-    int64_t winner = run_race(&race);
-    end_race(&race, (int)winner);
+    int64_t winner = end_race(&race, run_race(&race));
     if (winner < 0)
         return (int)winner;
     struct attempt *attempt = &race.attempts[winner];
@@ -209,6 +214,8 @@ int weft_priv_tcp_connect(const weft_addr *addr, const weft_tcp_options *given, 
         return -ENOMEM;
     int result = weft__enter(making.self);
     making.is_interrupted = result < 0;
+    if (result == 0)
+        result = weft__making_check(&making);
     if (result == 0)
         result = connect_first(&making, addr, 1, &options);
     return result < 0 ? weft__making_failed(&making, result) : result;

@@ -15,6 +15,9 @@
 #include <weft/io.h>
 #include <weft/task.h>
 
+// The longest there can be: a subject all of escapes, four bytes for each, and the longest cure.
+enum { SENTENCE_SIZE = 4 * WEFT__SUBJECT_SIZE + 256 };
+
 // ---- Why, and the cure ----------------------------------------------------------------------
 
 static const struct {
@@ -35,6 +38,7 @@ static const struct {
     {"send_to", -EACCES, "for broadcast set weft_udp_options.broadcast"},
     {NULL, -ENETUNREACH, "no route leads there: see ip route"},
     {NULL, -EHOSTUNREACH, "no route leads there: see ip route"},
+    {"send_to", -EAFNOSUPPORT, "the socket is of the other kind, IPv4 or IPv6"},
     {NULL, -EAFNOSUPPORT, "this machine does not have that kind of address"},
     {NULL, -EMFILE, "raise the limit of descriptors with ulimit -n, or close some"},
     {NULL, -ENFILE, "the whole system is out of descriptors: raise sysctl fs.file-max"},
@@ -49,6 +53,7 @@ static const struct {
     {NULL, -ECHILD, "after fork, call weft_start in the child first"},
     {"go", -EBUSY, "the scope is being joined, and the caller is none of its tasks"},
     {"join", -EPERM, "only who used the scope first joins it"},
+    {"stop", -ENOENT, "no runtime runs"},
     {"stop", -EPERM, "only task zero, the thread that started the runtime, stops it"},
     {NULL, -EALREADY, "call weft_stop first"},
     {"start", -EPERM, "the sysctl kernel.io_uring_disabled or a seccomp profile forbids it"},
@@ -63,11 +68,12 @@ static const char *cure_of(const struct weft__failure *failure) {
         return failure->detail;
     if (failure->is_deadline)
         return NULL;
+    bool is_join = strcmp(failure->call, "join") == 0;
     for (size_t i = 0; i < sizeof cures / sizeof cures[0]; i++)
         if (cures[i].code == failure->code &&
-            (!cures[i].call || strcmp(cures[i].call, failure->call) == 0))
+            (cures[i].call ? strcmp(cures[i].call, failure->call) == 0 : !is_join))
             return cures[i].cure;
-    return NULL;
+    return is_join && failure->code != -EINVAL ? "a task of the scope answered that" : NULL;
 }
 
 static const char *why(const struct weft__failure *failure) {
@@ -111,7 +117,7 @@ static void put_subject(struct weft__text *text, const struct weft__failure *fai
 // ---- Public ---------------------------------------------------------------------------------
 
 int weft_explain(char *buf, size_t size) {
-    char sentence[512];
+    char sentence[SENTENCE_SIZE];
     struct weft__text text;
     struct weft__waiter *self = weft__self();
     weft__text_init(&text, sentence, sizeof sentence);
@@ -136,7 +142,7 @@ ssize_t weft_priv_must(ssize_t result, const char *call, const char *file, int l
     if (result >= 0)
         return result;
     struct weft__waiter *self = weft__self();
-    char sentence[512];
+    char sentence[SENTENCE_SIZE];
     if (self && self->failure->call && self->failure->code == result)
         (void)weft_explain(sentence, sizeof sentence);
     else

@@ -23,6 +23,14 @@ int weft__making_failed(struct weft__making *making, int64_t code) {
     return (int)code;
 }
 
+int weft__making_check(struct weft__making *making) {
+    if (making->addr && weft_addr_family(making->addr) != 0)
+        return 0;
+    making->addr = NULL;
+    making->detail = "no address was given";
+    return -EINVAL;
+}
+
 int weft__socket_make(struct weft__making *making, const weft_addr *addr, int type,
                       const struct weft__socket_option *options, size_t count) {
     struct weft__waiter *self = making->self;
@@ -136,6 +144,8 @@ static int ask(const char *name, int h, enum weft__ctl_kind kind, weft_addr *ret
     int error = weft__call_enter(&call, name, h, WEFT__KIND_ANY);
     if (error < 0)
         return error;
+    if (!ret_addr)
+        return (int)weft__call_end(&call, -EINVAL);
     weft_addr addr = {{0}};
     struct weft__ctl ctl = {.kind = kind, .fd = call.turn.handle->fd, .addr = &addr};
     int64_t result = weft__ctl(call.self, &ctl);

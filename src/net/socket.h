@@ -22,6 +22,9 @@ struct weft__making {
 // Records a failure of it and returns the code.
 int weft__making_failed(struct weft__making *making, int64_t code);
 
+// Whether `making->addr` is an address: 0, or -EINVAL, not yet recorded.
+int weft__making_check(struct weft__making *making);
+
 // A socket of the address's family and its options, in order, until one fails. Returns the
 // descriptor.
 struct weft__socket_option {

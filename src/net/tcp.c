@@ -71,7 +71,9 @@ int weft_priv_tcp_listen(const weft_addr *addr, const weft_tcp_options *given, s
         memcpy(&options, given, size < sizeof options ? size : sizeof options);
     if (!making.self)
         return -ENOMEM;
-    int result = weft__is_orphan() ? -ECHILD : listen_on(&making, addr, &options);
+    int result = weft__is_orphan() ? -ECHILD : weft__making_check(&making);
+    if (result == 0)
+        result = listen_on(&making, addr, &options);
     return result < 0 ? weft__making_failed(&making, result) : result;
 }
 
@@ -101,11 +103,17 @@ static bool is_of_connection(int64_t code) {
     }
 }
 
-static void log_shortage(struct weft__call *call, int64_t code) {
+// `has_fd`: it is the handle that is not to be had.
+static void log_shortage(struct weft__call *call, int64_t code, bool has_fd) {
     WEFT__ATOMIC(int) *episode = &call->turn.handle->error; // a listener's errors are not sticky
     if (weft__exchange(episode, 1, relaxed) == 1)
         return;
-    if (code == -EMFILE)
+    if (code == -EMFILE && has_fd)
+        weft__log(WEFT__LOG_WARN,
+                  "accept: all handles are open (%llu): new connections wait "
+                  "(close some)",
+                  (unsigned long long)weft__handles_open());
+    else if (code == -EMFILE)
         weft__log(
             WEFT__LOG_WARN,
             "accept: out of file descriptors (limit %llu, %llu connections and listeners open): "
@@ -118,11 +126,11 @@ static void log_shortage(struct weft__call *call, int64_t code) {
 }
 
 // Nothing is asked of the listener until a handle was closed, or for a while.
-static int await_relief(struct weft__call *call, int64_t code) {
+static int await_relief(struct weft__call *call, int64_t code, bool has_fd) {
     struct weft__waiter *self = call->self;
     if (self->may_not_wait)
         return -ENOMEM;
-    log_shortage(call, code);
+    log_shortage(call, code, has_fd);
     weft__turn_waits(&call->turn);
     int error = weft__turn_is_closing(&call->turn) ? -EBADF : weft__interrupted(self);
     if (error == 0) {
@@ -163,8 +171,8 @@ static int64_t accept_fd(struct weft__call *call, weft_addr *ret_peer) {
             return fd;
         int error = 0;
         if (is_shortage(fd))
-            error = await_relief(call, fd);
-        else if ((error = weft__interrupted(call->self)) < 0)
+            error = await_relief(call, fd, false);
+        else if ((error = weft__enter(call->self)) < 0) // others have their turn, too
             call->is_interrupted = true;
         if (error < 0)
             return error;
@@ -178,7 +186,7 @@ static int64_t accept_handle(struct weft__call *call, weft_addr *ret_peer) {
         return fd;
     int64_t h = weft__handle_open((int)fd, WEFT__KIND_STREAM, weft__handle_serial());
     while (h < 0) { // out of handles or memory: the connection is kept until there is one
-        int error = await_relief(call, h);
+        int error = await_relief(call, h, true);
         if (error < 0) {
             weft__ctl_close(call->self, (int)fd);
             return error;

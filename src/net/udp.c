@@ -58,7 +58,9 @@ int weft_priv_udp_bind(const weft_addr *addr, const weft_udp_options *given, siz
         memcpy(&options, given, size < sizeof options ? size : sizeof options);
     if (!making.self)
         return -ENOMEM;
-    int result = weft__is_orphan() ? -ECHILD : open_socket(&making, addr, &options);
+    int result = weft__is_orphan() ? -ECHILD : weft__making_check(&making);
+    if (result == 0)
+        result = open_socket(&making, addr, &options);
     return result < 0 ? weft__making_failed(&making, result) : result;
 }
 

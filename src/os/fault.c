@@ -2,7 +2,8 @@
 //
 // The handler of SIGSEGV and SIGBUS. It is chained: what it does not know goes to the handler that
 // was there before, or, if there was none, to the default action, by restoring that and letting the
-// instruction fault again.
+// instruction fault again. A signal that somebody sent (kill(2), raise(3)) has no instruction that
+// would, nor an address: nobody is asked about it, and it is sent once more.
 #include "os/fault.h"
 
 #include "os/pages.h"
@@ -28,20 +29,27 @@ static const struct sigaction *before(int number) {
     return &watch.before[number == signals[0] ? 0 : 1];
 }
 
+static bool is_sent(const siginfo_t *info) {
+    return info->si_code <= 0; // sigaction(2): what the kernel finds itself is above
+}
+
 static void pass_on(int number, siginfo_t *info, void *context) {
     const struct sigaction *next = before(number);
-    if (next->sa_flags & SA_SIGINFO)
+    if (next->sa_flags & SA_SIGINFO) {
         next->sa_sigaction(number, info, context);
-    else if (next->sa_handler != SIG_DFL && next->sa_handler != SIG_IGN)
+    } else if (next->sa_handler != SIG_DFL && next->sa_handler != SIG_IGN) {
         next->sa_handler(number);
-    else
+    } else {
         (void)sigaction(number, next, NULL); // returning faults again, with that action
+        if (is_sent(info))
+            (void)raise(number); // blocked until the handler returns
+    }
 }
 
 static void on_fault(int number, siginfo_t *info, void *context) {
     char text[TEXT_SIZE];
     int saved_errno = errno;
-    if (watch.describe(info->si_addr, text, sizeof text)) {
+    if (!is_sent(info) && watch.describe(info->si_addr, text, sizeof text)) {
         ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
         (void)ignored; // there is nobody left to tell
     }
@@ -82,8 +90,13 @@ int weft__fault_watch(weft__fault_describe *describe) {
     if (error < 0)
         return error;
     watch.describe = describe;
-    for (int i = 0; i < SIGNAL_COUNT; i++)
-        (void)sigaction(signals[i], &action, &watch.before[i]); // cannot fail for these
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        struct sigaction found;
+        (void)sigaction(signals[i], &action, &found); // cannot fail for these
+        // In the child of a fork ours is there already, and must not be chained to itself.
+        if (found.sa_sigaction != on_fault)
+            watch.before[i] = found;
+    }
     return 0;
 }
 

@@ -23,6 +23,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_MALLOCLIKE_BLOCK(block, size, redzone, is_zeroed) (void)(size)
+#define VALGRIND_FREELIKE_BLOCK(block, redzone)                    (void)0
+#endif
 
 struct entry {
     struct weft__allocator allocator; // alloc is NULL: malloc(3), or nobody yet
@@ -73,7 +79,12 @@ static void *alloc_from(struct entry *entry, size_t size) {
     }
     header->entry = entry;
     header->size = size + HEADER_SIZE;
-    return (char *)header + HEADER_SIZE;
+    void *block = (char *)header + HEADER_SIZE;
+    // Otherwise Valgrind, which sees no pointer to the header, takes every living block of ours for
+    // possibly lost. What an allocator of the user's does is told by its author or not at all.
+    if (entry->allocator.alloc == NULL)
+        VALGRIND_MALLOCLIKE_BLOCK(block, size, 0, 1);
+    return block;
 }
 
 void *weft__alloc(size_t size) {
@@ -92,10 +103,12 @@ void weft__free(void *block) {
     struct entry *entry = header->entry;
     ASSERT(entry >= entries && entry < entries + ENTRY_COUNT);
     const struct weft__allocator *allocator = &entry->allocator;
-    if (allocator->alloc == NULL)
-        free(header);
-    else
+    if (allocator->alloc != NULL) {
         allocator->free(header, header->size, allocator->context);
+    } else {
+        VALGRIND_FREELIKE_BLOCK(block, 0);
+        free(header);
+    }
     weft__fetch_sub(&entry->living, 1, release);
 }
 

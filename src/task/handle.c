@@ -3,28 +3,23 @@
 // Handles and turns.
 //
 // 1. A handle is generation << 20 | slot. The slot's word holds the generation, whether it is open
-// or closing, how
-//    many uses it has, and for each side whether somebody has the turn (BUSY) and whether others
-//    wait for it (QUEUED). Beginning and ending a use without contention is one compare-and-swap
-//    each.
+//    or closing, how many uses it has, and for each side whether somebody has the turn (BUSY) and
+//    whether others wait for it (QUEUED). Beginning and ending a use without contention is one
+//    compare-and-swap each.
 // 2. A use is counted before anything else of the slot is read, and refused when the generation
-// differs or
-//    the handle is closing. So between begin and end the descriptor is open and the slot is this
-//    handle's.
+//    differs or the handle is closing. So between begin and end the descriptor is open and the slot
+//    is this handle's.
 // 3. Turns. BUSY is set by who gets the turn and handed on, still set, to the first in the queue;
-// who ends a turn
-//    and finds QUEUED does so under the lock. Who wants to wait enters the queue and sets QUEUED
-//    under the lock, then looks at BUSY again: if it fell meanwhile, the first in the queue takes
-//    it there.
+//    who ends a turn and finds QUEUED does so under the lock. Who wants to wait enters the queue
+//    and sets QUEUED under the lock, then looks at BUSY again: if it fell meanwhile, the first in
+//    the queue takes it there.
 // 4. Closing. One compare-and-swap sets CLOSING; the winner stores itself as `closer`, wakes the
-// holders, the
-//    queues and the watchers, and waits until there are no uses. Each of them sees CLOSING when it
-//    wakes and ends its own operation. Stores and loads that cross (holder against CLOSING, closer
-//    against the count) are seq_cst, so that at least one side sees the other.
+//    holders, the queues and the watchers, and waits until there are no uses. Each of them sees
+//    CLOSING when it wakes and ends its own operation. Stores and loads that cross (holder against
+//    CLOSING, closer against the count) are seq_cst, so that at least one side sees the other.
 // 5. Slots are reused oldest first, and not before WEFT__FREE_BEFORE_REUSE of them are free; each
-// use takes the
-//    next generation of 2047. A stale handle can match again only after 2047 x 4096 > 8,000,000
-//    opens.
+//    use takes the next generation of 2047. A stale handle can match again only after 2047 x 4096 >
+//    8,000,000 opens.
 #include "task/handle.h"
 
 #include "os/os.h"
@@ -266,6 +261,8 @@ static int await_turn(struct weft__turn *turn) {
             break;
         weft__park(self, weft__interrupt_at(self));
     }
+    if (error == 0 && weft__turn_is_closing(turn)) // granted, but too late to begin anything
+        error = -EBADF;
     if (error < 0 && leave_queue(turn))
         count_out(turn->handle);
     else if (error < 0)
@@ -378,6 +375,12 @@ int weft__handle_close(struct weft__waiter *self, int h, struct weft__handle **r
     return 0;
 }
 
+int weft__handle_take_fd(struct weft__handle *handle) {
+    int fd = handle->fd;
+    handle->fd = -1; // tells the child of a fork(2) that comes now (forget_uses)
+    return fd;
+}
+
 static void wake_shortage(void) {
     if (weft__load(&table.shortage_count, seq_cst) == 0)
         return;
@@ -414,11 +417,13 @@ void weft__handle_await_close(struct weft__waiter *self, int64_t until_ns) {
 // ---- After fork, and for tests --------------------------------------------------------------
 
 // Open handles stay open; whatever the parent's other tasks and threads were doing with them did
-// not come along.
-static void forget_uses(struct weft__handle *handle) {
+// not come along. But one whose descriptor was just being closed is closed, because in the child
+// that number may soon be another socket's. Returns whether it was such a one.
+static bool forget_uses(struct weft__handle *handle) {
     uint64_t word = weft__load(&handle->word, relaxed);
+    bool is_gone = (word & CLOSING) && handle->fd < 0;
     word &= ~(USES | CLOSING | BUSY(0) | BUSY(1) | QUEUED(0) | QUEUED(1));
-    weft__store(&handle->word, word, relaxed);
+    weft__store(&handle->word, is_gone ? word & ~OPEN : word, relaxed);
     handle->lock = (struct weft__lock){0};
     for (int side = 0; side < WEFT__SIDES; side++) {
         weft__store(&handle->holder[side], NULL, relaxed);
@@ -427,9 +432,10 @@ static void forget_uses(struct weft__handle *handle) {
     weft__list_init(&handle->watchers);
     weft__store(&handle->closer, NULL, relaxed);
     weft__store(&handle->home, NULL, relaxed);
+    return is_gone;
 }
 
-// Another thread may have been in the middle of taking or putting a slot.
+// Another thread may have been in the middle of taking a slot, or of giving one back.
 static void rebuild_free_list(void) {
     table.first_free = table.last_free = NO_SLOT;
     table.free_count = 0;
@@ -444,13 +450,13 @@ static void rebuild_free_list(void) {
 }
 
 void weft__handles_after_fork(void) {
-    bool was_held = weft__load(&table.lock.word, relaxed) != 0;
+    bool is_list_wrong = weft__load(&table.lock.word, relaxed) != 0;
     table.lock = (struct weft__lock){0};
     weft__list_init(&table.shortage);
     weft__store(&table.shortage_count, 0, relaxed);
     for (uint32_t slot = 1; slot < table.made; slot++)
-        forget_uses(slot_at(slot));
-    if (was_held)
+        is_list_wrong |= forget_uses(slot_at(slot));
+    if (is_list_wrong)
         rebuild_free_list();
 }
 

@@ -39,7 +39,7 @@ struct weft__handle {
     struct weft__list watchers;           // likewise; they wait for readiness and take no turn
     weft_addr addr;                       // whom it talks to, or where it is bound: for sentences
     uint64_t serial;                      // never the same twice; written before the word is
-    int fd;
+    int fd;                               // -1 from the moment at which its closer goes to close it
     enum weft__kind kind;
     uint32_t slot, next_free;
 };
@@ -81,6 +81,8 @@ bool weft__turn_is_closing(const struct weft__turn *turn);
 // descriptor, which is now the caller's to close, or -EBADF. weft__handle_free then gives the slot
 // back.
 int weft__handle_close(struct weft__waiter *self, int h, struct weft__handle **ret_handle);
+// The descriptor of a handle that is closing, for close(2) right after this.
+int weft__handle_take_fd(struct weft__handle *handle);
 void weft__handle_free(struct weft__handle *handle);
 
 // Waits until some handle is closed, at most until `until_ns` (for accept when descriptors run

@@ -2,26 +2,23 @@
 //
 // Park and unpark, for tasks and plain threads, and the look at cancellation and deadline.
 //
-// 1. The word of a waiter is EMPTY (it runs), PARKED (it waits) or WOKEN (a wake has come).
-//    park:    EMPTY -> PARKED and wait; if the word was WOKEN, take that wake instead. On return:
-//    EMPTY. unpark:  any -> WOKEN; whoever finds PARKED hands the waiter on: to its worker's queue,
-//    or to the
-//             driver of its thread. So a waiter is in at most one queue, and no wake is lost:
-//             either park finds WOKEN, or unpark finds PARKED. Wakes coalesce.
+// 1. The word of a waiter is EMPTY (it runs), PARKED (it waits) or WOKEN (a wake has come). Park
+//    goes from EMPTY to PARKED and waits, or, if the word was WOKEN, takes that wake instead; on
+//    return the word is EMPTY. Unpark makes it WOKEN; whoever finds PARKED hands the waiter on, to
+//    its worker's queue or to the driver of its thread. So a waiter is in at most one queue, and no
+//    wake is lost: either park finds WOKEN, or unpark finds PARKED. Wakes coalesce.
 // 2. What a waker wrote before unpark is seen after park: the exchanges are acquire and release.
 // 3. A wake may be late: the waker read a pointer to the waiter, which has gone on meanwhile.
-// Records
-//    are type-stable, so that is a spurious wake of whoever uses the record now.
+//    Records are type-stable, so that is a spurious wake of whoever uses the record now.
 // 4. A thread's record changes sides: it becomes task zero, a plain thread again, and is given back
-// when the
-//    thread ends. Its driver and its worker are therefore read only by wakers that found PARKED,
-//    and `wakers` counts those under way: before either changes, the thread waits until there are
-//    none (weft__wakers_drain). A waker that comes later finds EMPTY and reads neither. A task
-//    needs no such count: it leaves PARKED by a wake alone, its timer's included, and its worker
-//    never changes.
-// 5. Tasks and workers live until weft_stop. Workers cannot outlive it; a plain thread that wakes
-// what may
-//    be a task brackets that with weft__foreign_enter and _leave, and weft_stop drains those.
+//    when the thread ends. Its driver and its worker are therefore read only by wakers that found
+//    PARKED, and `wakers` counts those under way: before either changes, the thread waits until
+//    there are none (weft__wakers_drain). A waker that comes later finds EMPTY and reads neither. A
+//    task needs no such count: it leaves PARKED by a wake alone, its timer's included, and its
+//    worker never changes.
+// 5. Tasks and workers live until weft_stop. What a plain thread does with a task or a worker
+//    stands between weft__foreign_enter and _leave, from the moment it reads the pointer;
+//    weft_stop, once nothing leads to them any more, waits until nobody is in between.
 #include "task/park.h"
 
 #include "driver/driver.h"
@@ -72,6 +69,13 @@ void weft__unpark(struct weft__waiter *waiter) {
         weft__worker_wake(waiter->worker, (struct weft__task *)waiter);
 }
 
+void weft__unpark_own(struct weft__waiter *waiter) {
+    if (waiter->worker)
+        weft__unpark(waiter);
+    else
+        (void)weft__exchange(&waiter->word, WOKEN, acq_rel);
+}
+
 void weft__wakers_drain(struct weft__waiter *self) {
     while (weft__load(&self->wakers, seq_cst) != 0)
         weft__os_yield();
@@ -91,7 +95,10 @@ void weft__foreign_after_fork(void) {
     weft__store(&foreign_count, 0, relaxed);
 }
 
+// Who enters counts itself in and then reads a pointer; the caller has cleared the pointers and
+// then, behind the fence, looks at the count. So whoever has found one is seen here.
 void weft__foreign_drain(void) {
+    weft__fence(seq_cst);
     while (weft__load(&foreign_count, seq_cst) != 0)
         weft__os_yield();
 }

@@ -15,6 +15,8 @@ void weft__park(struct weft__waiter *self, int64_t until_ns);
 // Ends the waiter's park, or else its next one. From any thread. The waiter may be gone already and
 // its record in use by another: then that one wakes for no reason.
 void weft__unpark(struct weft__waiter *waiter);
+// The same on the waiter's own thread, which is awake: a plain thread's driver need not be told.
+void weft__unpark_own(struct weft__waiter *waiter);
 
 // Waits until no wake of the calling thread's record is under way (park.c, rule 4).
 void weft__wakers_drain(struct weft__waiter *self);

@@ -27,8 +27,10 @@ static bool are_hooks_set; // guarded by start_lock
 // --------------------------------------------------------------------
 
 static void at_exit(void) {
-    struct weft__runtime *runtime = weft__load(&current, acquire);
+    weft__foreign_enter(); // any thread may call exit(3), also while another one stops the runtime
+    struct weft__runtime *runtime = weft__load(&current, seq_cst);
     uint32_t living = runtime ? weft__load(&runtime->living, relaxed) : 0;
+    weft__foreign_leave();
     if (living > 0 && living < CLOSED)
         weft__log(WEFT__LOG_WARN, "the process ends while %u task%s alive", living,
                   living == 1 ? " was" : "s were");
@@ -152,7 +154,7 @@ int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *drive
 int weft__runtime_enter(struct weft__runtime **ret_runtime) {
     for (;;) {
         weft__foreign_enter();
-        struct weft__runtime *runtime = weft__load(&current, acquire);
+        struct weft__runtime *runtime = weft__load(&current, seq_cst);
         bool is_in = false;
         if (runtime) {
             is_in = weft__fetch_add(&runtime->living, 1, acq_rel) < CLOSED;
@@ -171,11 +173,14 @@ int weft__runtime_enter(struct weft__runtime **ret_runtime) {
     }
 }
 
+// The count goes down before `stopping` is read, and weft_stop sets that before it reads the count,
+// so at least one sees the other. With a count of 0 the runtime may end: hence the foreign section.
 void weft__runtime_task_ended(struct weft__runtime *runtime) {
-    struct weft__waiter *zero = &runtime->zero->waiter;
-    bool is_stopping = weft__load(&runtime->stopping, seq_cst);
-    if (weft__fetch_sub(&runtime->living, 1, seq_cst) == 1 && is_stopping)
-        weft__unpark(zero);
+    weft__foreign_enter();
+    bool is_last = weft__fetch_sub(&runtime->living, 1, seq_cst) == 1;
+    if (is_last && weft__load(&runtime->stopping, seq_cst))
+        weft__unpark(&runtime->zero->waiter);
+    weft__foreign_leave();
 }
 
 // ---- Stopping -------------------------------------------------------------------------------

@@ -3,14 +3,12 @@
 // Scopes: add, remove, cancel, join.
 //
 // 1. Locks. Each scope has one; where two are held, the parent's was taken first. A child is linked
-// and
-//    unlinked under its parent's lock, so whoever holds that may walk the children.
+//    and unlinked under its parent's lock, so whoever holds that may walk the children.
 // 2. A scope is linked below its parent from its first use until it was joined. Parent: the scope
-// of
-//    the task that uses it first; for task zero and plain threads the runtime's root.
+//    of the task that uses it first; for task zero, plain threads, and a scope that outlived its
+//    runtime and is used again, the runtime's root.
 // 3. Cancelling marks the scope, each of its tasks and each scope below, and wakes the tasks. What
-// comes later (a task,
-//    a child scope) copies the mark under the same lock, so none is missed.
+//    comes later (a task, a child scope) copies the mark under the same lock, so none is missed.
 // 4. Join ends when it finds no living task under the lock. The task that ends last takes the lock,
 //    counts itself out, unlocks, and then touches the scope no more: it may be gone. The joiner
 //    that it wakes is a waiter, whose record stays (park.c).
@@ -64,26 +62,38 @@ static void forget_before_fork(struct weft__scope *scope) {
         memset(scope, 0, sizeof *scope);
 }
 
-// Links the scope below its parent; on first use makes `self` its owner, too.
+static bool is_used(const struct weft__scope *scope) {
+    return (scope->flags & WEFT__SCOPE_USED) != 0;
+}
+
+static void begin_use(struct weft__scope *scope, struct weft__waiter *self) {
+    scope->flags |= WEFT__SCOPE_USED;
+    weft__store(&scope->epoch, weft__fork_epoch + 1, relaxed);
+    scope->owner = self;
+    weft__list_init(&scope->tasks);
+    weft__list_init(&scope->children);
+    weft__list_push_back(&self->scopes, &scope->owned);
+}
+
+static void link_below(struct weft__scope *parent, struct weft__scope *scope) {
+    scope->parent = parent;
+    weft__list_push_back(&parent->children, &scope->sibling);
+    if (parent->flags & WEFT__SCOPE_CANCELLED) {
+        scope->flags |= WEFT__SCOPE_CANCELLED;
+        scope->cancel_at = parent->cancel_at;
+    }
+}
+
+// Links a scope that has no parent below one; on first use makes `self` its owner, too. Only if
+// nobody else has used or joined it since `was_used` was found.
 static void open_scope(struct weft__scope *scope, struct weft__waiter *self,
-                       struct weft__scope *parent) {
+                       struct weft__scope *parent, bool was_used) {
     weft__lock(&parent->lock);
     weft__lock(&scope->lock);
-    if (!(scope->flags & WEFT__SCOPE_USED)) {
-        scope->flags |= WEFT__SCOPE_USED;
-        weft__store(&scope->epoch, weft__fork_epoch + 1, relaxed);
-        scope->owner = self;
-        weft__list_init(&scope->tasks);
-        weft__list_init(&scope->children);
-        weft__list_push_back(&self->scopes, &scope->owned);
-    }
-    if (!scope->parent) {
-        scope->parent = parent;
-        weft__list_push_back(&parent->children, &scope->sibling);
-        if (parent->flags & WEFT__SCOPE_CANCELLED) {
-            scope->flags |= WEFT__SCOPE_CANCELLED;
-            scope->cancel_at = parent->cancel_at;
-        }
+    if (!scope->parent && is_used(scope) == was_used) {
+        if (!was_used)
+            begin_use(scope, self);
+        link_below(parent, scope);
     }
     weft__unlock(&scope->lock);
     weft__unlock(&parent->lock);
@@ -99,8 +109,10 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
     forget_before_fork(scope);
     weft__lock(&scope->lock);
     while (!scope->parent) { // unused, or from before the runtime was started anew
+        bool was_used = is_used(scope);
         weft__unlock(&scope->lock);
-        open_scope(scope, self, self->scope ? self->scope : root);
+        // One from before has an owner, who may well join it after this task's scope has gone.
+        open_scope(scope, self, self->scope && !was_used ? self->scope : root, was_used);
         weft__lock(&scope->lock);
     }
     bool is_refused = scope->flags & WEFT__SCOPE_JOINING && self->scope != scope;
@@ -271,10 +283,20 @@ int weft_join(weft_scope *public) {
     return error;
 }
 
+static bool is_anothers(struct weft__scope *scope) {
+    weft__lock(&scope->lock);
+    bool is_anothers = is_used(scope) && scope->owner != weft__self();
+    weft__unlock(&scope->lock);
+    return is_anothers;
+}
+
 void weft_priv_autojoin(weft_scope *public) {
     struct weft__scope *scope = (struct weft__scope *)public;
     if (weft__load(&scope->epoch, relaxed) != weft__fork_epoch + 1)
-        return; // never used, joined already, or of the process that forked
+        return;             // never used, joined already, or of the process that forked
+    if (is_anothers(scope)) // its memory goes now, and its tasks would go on in it
+        PANIC("a weft_autojoin scope ends here that another task or thread used first, so that "
+              "only that one can join it");
     weft_cancel(public);
     (void)weft_join(public); // whoever wants the error joins
 }

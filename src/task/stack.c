@@ -49,7 +49,7 @@ static size_t round_up(size_t size, size_t unit) {
 
 // Whole pages, of which one is the guard and at least half of the minimum is left.
 static int round_size(const struct weft__stacks *s, size_t size, size_t *ret_size) {
-    if (size > SIZE_MAX / 2 / TOOL_FACTOR)
+    if (size > SIZE_MAX / 2 / SLAB_COUNT_MAX / TOOL_FACTOR) // a slab's size must not overflow
         return -ENOMEM;
     size = round_up(size < WEFT__STACK_SIZE_MIN ? WEFT__STACK_SIZE_MIN : size, s->page_size);
     size *= TOOL_FACTOR;

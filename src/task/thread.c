@@ -121,14 +121,8 @@ void weft__thread_after_fork(void) {
     struct weft__waiter *waiter = &thread->zero.waiter;
     bool was_task = this_worker && this_worker->current != &thread->zero;
     this_worker = NULL;
-    thread->driver->class->stop(thread->driver); // its eventfd is shared with the parent
-    thread->driver = NULL;
-    if (weft__thread_start(&thread->driver, NULL) < 0) {
-        this_thread = NULL; // made anew by the next call, or that says -ENOMEM
-        return;
-    }
     waiter->worker = NULL;
-    waiter->driver = thread->driver;
+    waiter->driver = thread->driver; // which knows of forks: it will not use the parent's eventfd
     weft__store(&waiter->word, 0, relaxed);
     weft__store(&waiter->wakers, 0, relaxed);
     weft__list_init(&waiter->scopes);

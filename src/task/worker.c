@@ -3,11 +3,11 @@
 // The scheduler of one worker: which task runs next, the turn, the sleep. How a task is made and
 // how it ends is task.c.
 //
-// Order. A turn is at most WEFT__TURN picks, then the timers, then the driver. Ready tasks run in
-// FIFO order; after every WEFT__START_EVERY of them, or when none is ready, one that was not
-// started: the newest, each WEFT__OLDEST_EVERY-th time the oldest. Newest first makes a tree of
-// tasks depth-first, so that it needs few stacks; the oldest now and then keeps them from starving.
-// The simulator picks otherwise.
+// Order. A turn is at most WEFT__TURN picks, or until a task has used up its budget of operations,
+// then the timers, then the driver. Ready tasks run in FIFO order; after every WEFT__START_EVERY of
+// them, or when none is ready, one that was not started: the newest, each WEFT__OLDEST_EVERY-th
+// time the oldest. Newest first makes a tree of tasks depth-first, so that it needs few stacks; the
+// oldest now and then keeps them from starving. The simulator picks otherwise.
 //
 // Sleep. Other threads have one door, the inbox: push, fence, look at `sleeping`, wake the driver.
 // The worker stores `sleeping`, fence, looks at the inbox once more, waits. With both fences at
@@ -25,6 +25,7 @@ enum {
     TRIM_COUNT = 256, // idle stacks with memory behind them before some is given back
 };
 static const int64_t TRIM_EVERY_NS = 1000000000;
+static const int64_t STARVED_FOR_NS = 100000000; // then a stack is asked for again
 
 static uint32_t choose(struct weft__worker *worker, enum weft__choice what, size_t n) {
     return worker->driver->class->choose(worker->driver, what, (uint32_t)n);
@@ -158,6 +159,7 @@ static bool give_stack(struct weft__worker *worker, struct weft__task *task) {
     weft__list_push_front(&worker->unstarted, &task->link);
     worker->unstarted_count++;
     worker->is_starved = true;
+    worker->starved_until = worker->now + STARVED_FOR_NS;
     return false;
 }
 
@@ -204,6 +206,11 @@ void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
     leave(worker, task);
 }
 
+void weft__worker_end_turn(struct weft__worker *worker) {
+    worker->is_turn_over = true;
+    weft__worker_yield(worker);
+}
+
 void weft__worker_yield(struct weft__worker *worker) {
     struct weft__task *task = worker->current;
     if (task->waiter.may_not_wait)
@@ -243,6 +250,8 @@ static int64_t trim(struct weft__worker *worker, int64_t until_ns) {
 static void sleep_in_driver(struct weft__worker *worker) {
     struct weft__heap_node *node = weft__heap_min(&worker->timers);
     int64_t until_ns = trim(worker, node ? node->key : INT64_MAX);
+    if (worker->is_starved && worker->starved_until < until_ns)
+        until_ns = worker->starved_until;
     weft__store(&worker->sleeping, 1, relaxed);
     weft__fence(seq_cst);
     if (weft__load(&worker->inbox, relaxed) || weft__load(&worker->stopping, relaxed))
@@ -253,7 +262,8 @@ static void sleep_in_driver(struct weft__worker *worker) {
 
 static void turn(struct weft__worker *worker) {
     worker->stats.turns++;
-    for (int i = 0; i < WEFT__TURN; i++) {
+    worker->is_turn_over = false;
+    for (int i = 0; i < WEFT__TURN && !worker->is_turn_over; i++) {
         struct weft__task *task = pick(worker);
         if (!task)
             break;
@@ -265,6 +275,8 @@ static void turn(struct weft__worker *worker) {
     else
         sleep_in_driver(worker);
     worker->now = worker->driver->class->now(worker->driver, WEFT__MONOTONIC);
+    if (worker->now >= worker->starved_until)
+        worker->is_starved = false;
     inbox_drain(worker);
     fire_timers(worker);
 }

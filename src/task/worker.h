@@ -53,12 +53,14 @@ struct weft__worker {
     struct weft__list unstarted; // oldest first
     size_t ready_count, unstarted_count;
     uint32_t since_start, starts; // picks since the last start; starts so far
-    bool is_starved;              // no stack was to be had: start nothing until one comes back
+    bool is_starved;              // no stack was to be had: start nothing until one comes back,
+    int64_t starved_until;        // or until then, because memory may be there again
     bool is_starvation_logged;
     bool is_reserve_taken; // by a task that has not ended
     struct weft__heap timers;
     int64_t now; // the clock, read once a turn
     int64_t trimmed_at;
+    bool is_turn_over;
     struct weft__worker_stats stats;
 
     WEFT__ATOMIC(struct weft__task *) inbox; // pushed by any thread, newest first
@@ -92,6 +94,9 @@ void weft__worker_wake(struct weft__worker *worker, struct weft__task *task);
 // The running task leaves: until it is woken, or until the others have had their turn.
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns);
 void weft__worker_yield(struct weft__worker *worker);
+// The same, and timers and driver have theirs before anybody else: so many operations without a
+// look at them are enough.
+void weft__worker_end_turn(struct weft__worker *worker);
 
 // Says so when a task of the calling thread's worker runs over the end of its stack, before the
 // process ends by SIGSEGV (overflow.c). Returns 0 or a negative errno.

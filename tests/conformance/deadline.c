@@ -264,3 +264,32 @@ CASE(the_clock_never_goes_back) {
             expect(weft_yield(), 0);
     }
 }
+
+static int never_wait(void *context) {
+    struct child *child = context;
+    weft_addr addr;
+    char byte;
+    int sock = udp_anywhere(&addr);
+    {
+        weft_within(5 * WEFT_MILLISECOND);
+        do
+            child->result = weft_send_to(sock, "x", 1, &addr);
+        while (child->result == 1 && (child->result = weft_read(sock, &byte, 1)) == 1);
+        child->timed_out = weft_timed_out();
+    }
+    return weft_close(sock);
+}
+
+// "In a task the check reads a flag, never the clock: timers set it, the op budget bounds the
+// delay."
+CASE(a_task_that_never_waits_meets_its_deadline) {
+    struct child child = {.result = 0};
+    weft_scope scope = {0};
+    expect(weft_go(&scope, never_wait, (void *)&child), 0);
+    expect(weft_join(&scope), 0);
+    expect(child.result, -ETIMEDOUT);
+    expect(child.timed_out, 1);
+}
+CASE_NEEDS_TASKS(a_task_that_never_waits_meets_its_deadline)
+CASE_NOT_ON(a_task_that_never_waits_meets_its_deadline, "sim",
+            "DESIGN 5: \"Virtual time moves only when nothing can run\", and this task always can")

@@ -80,6 +80,20 @@ static void count_signal(int number) {
     flag_raise(&signals_seen);
 }
 
+// "SIGPIPE never arises."
+CASE(a_write_to_nobody_raises_no_signal) {
+    struct tcp_pair pair = tcp_pair_open();
+    struct iovec part = {"x", 1};
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = count_signal}, NULL);
+    expect(weft_close(pair.server), 0);
+    expect(write_until_error(pair.client), -EPIPE);
+    expect(weft_write_all(pair.client, "x", 1), -EPIPE);
+    expect(weft_writev(pair.client, &part, 1), -EPIPE);
+    expect(weft_printf(pair.client, "x"), -EPIPE);
+    expect(flag_value(&signals_seen), 0);
+    expect(weft_close(pair.client), 0);
+}
+
 struct target {
     int conn;
     pthread_t thread;

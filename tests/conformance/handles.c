@@ -121,8 +121,9 @@ CASE(a_listener_has_no_peer) {
 
 // "A stale handle is -EBADF, never somebody else's connection, for at least the next 8,000,000
 // opened handles": 4,096 stale ones are kept and tried while others come and go in their places.
-enum { STALE = 4096 };
+enum { STALE = 4096, SLOTS = 1 << 20 };
 static int stale[STALE];
+static int stale_at[SLOTS]; // the stale handle of a slot, 0: none
 
 static int open_one(const weft_addr *addr) {
     return opened(weft_udp_bind_with(addr, NULL));
@@ -132,6 +133,7 @@ static void make_stale(const weft_addr *addr) {
     for (int i = 0; i < STALE; i++) {
         stale[i] = open_one(addr);
         expect(weft_close(stale[i]), 0);
+        stale_at[stale[i] % SLOTS] = stale[i]; // "20 bits of slot"
     }
 }
 
@@ -139,20 +141,34 @@ static uint64_t handles_to_open(void) {
     return (world_is("sim") ? 8000000u : 1000000u) / test_slowness();
 }
 
+static void expect_stale(int handle, uint64_t way) {
+    weft_addr ignored;
+    char byte;
+    expect(weft_local_addr(handle, &ignored), -EBADF);
+    if (way % 64 == 0) // the other ways to use one, less often
+        expect(weft_read(handle, &byte, 1), -EBADF);
+    if (way % 64 == 1)
+        expect(weft_close(handle), -EBADF);
+}
+
+// The one to fear is the stale one whose slot is open now; the others take their turns beside it.
 CASE(stale_handles_stay_ebadf_while_millions_come_and_go, .sim_seeds = 1, .runs_once = true,
      .slow_factor = 4) {
-    weft_addr addr = weft_addr_ipv4(127, 0, 0, 1, 0), ignored;
-    uint64_t count = handles_to_open();
-    char byte;
+    weft_addr addr = weft_addr_ipv4(127, 0, 0, 1, 0);
+    uint64_t count = handles_to_open(), met = 0;
     make_stale(&addr);
-    print_message("%llu handles against %d stale ones\n", (unsigned long long)count, STALE);
     for (uint64_t i = 0; i < count; i++) {
-        int open = open_one(&addr), old = stale[i % STALE];
-        expect(weft_local_addr(old, &ignored), -EBADF);
-        if (i % 64 == 0) // the other ways to use one, less often
-            expect(weft_read(old, &byte, 1), -EBADF);
+        int open = open_one(&addr), same_slot = stale_at[open % SLOTS];
+        expect_stale(stale[i % STALE], i);
+        if (same_slot != 0) {
+            expect_that(same_slot != open);
+            expect_stale(same_slot, met++);
+        }
         expect(weft_close(open), 0);
     }
+    print_message("%llu handles, %llu of them in the slot of a stale one\n",
+                  (unsigned long long)count, (unsigned long long)met);
+    expect_that(met > count / 4); // else this would show little
     for (int i = 0; i < STALE; i++)
         expect(weft_close(stale[i]), -EBADF);
 }

@@ -291,3 +291,22 @@ CASE(a_tree_of_scopes_joins_from_its_leaves_up) {
     expect(tree.made, 2000);
 }
 CASE_NEEDS_TASKS(a_tree_of_scopes_joins_from_its_leaves_up)
+
+// "A scope forgets each finished task at once": nothing of them is left before the join.
+CASE(a_scope_forgets_its_finished_tasks_at_once) {
+    struct task tasks[100];
+    weft_scope scope = {0};
+    struct leftovers left;
+    for (int i = 0; i < 100; i++) {
+        tasks[i] = (struct task){.result = 0};
+        expect(weft_go(&scope, run, (void *)&tasks[i]), 0);
+    }
+    for (int i = 0; i < 100; i++)
+        await_flag(&tasks[i].done, 1);
+    leftovers_count(&left);
+    for (struct await await = {0}; left.tasks > 0; leftovers_count(&left))
+        await_pause(&await, "tasks that raised their flags have ended");
+    expect(left.stacks, 0);
+    expect(weft_join(&scope), 0);
+}
+CASE_NEEDS_TASKS(a_scope_forgets_its_finished_tasks_at_once)

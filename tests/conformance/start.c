@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OTHER_CLOCK                                                                                \
-    "DESIGN 5: the simulator has a virtual clock; before its start a thread's deadlines are on "   \
-    "the "                                                                                         \
-    "machine's"
-
 struct stopper {
     int result;
 };
@@ -181,7 +176,6 @@ CASE(blocks_that_are_open_go_along_through_start_and_stop, .is_bare = true) {
     expect(weft_check(), 0);
 }
 CASE_NEEDS_RUNTIME(blocks_that_are_open_go_along_through_start_and_stop)
-CASE_NOT_ON(blocks_that_are_open_go_along_through_start_and_stop, "sim", OTHER_CLOCK)
 
 // So a deadline from before is inherited by the tasks that are started in its block.
 CASE(a_deadline_from_before_the_start_is_inherited, .is_bare = true) {
@@ -197,7 +191,6 @@ CASE(a_deadline_from_before_the_start_is_inherited, .is_bare = true) {
     expect(weft_stop(WEFT_SECOND), 0);
 }
 CASE_NEEDS_RUNTIME(a_deadline_from_before_the_start_is_inherited)
-CASE_NOT_ON(a_deadline_from_before_the_start_is_inherited, "sim", OTHER_CLOCK)
 
 // "Open handles stay open"; "a handle belongs to no driver".
 CASE(handles_stay_open_through_start_and_stop, .is_bare = true) {

@@ -60,6 +60,32 @@ CASE(a_byte_goes_to_the_reader_that_waited_longest) {
     tcp_pair_close(&pair);
 }
 
+// Who comes when others wait already comes after them, also in the moment when a turn changes
+// hands.
+CASE(a_newcomer_does_not_overtake_those_that_wait) {
+    struct tcp_pair pair = tcp_pair_open();
+    for (int round = 0; round < 100; round++) {
+        struct user users[2];
+        struct parties parties = {0};
+        char byte;
+        for (int i = 0; i < 2; i++) {
+            users[i] = (struct user){.conn = pair.server};
+            party_start(&parties, "reader", read_byte, &users[i]);
+            await_waiting(pair.server, WEFT_READ, i + 1);
+        }
+        expect(weft_write(pair.client, "1", 1), 1);
+        if (round % 2)
+            await_flag(&users[0].done, 1); // the second has the turn now, or is about to
+        expect(weft_write(pair.client, "23", 2), 2);
+        expect(weft_read(pair.server, &byte, 1), 1);
+        expect(byte, '3');
+        parties_join(&parties);
+        expect(users[0].byte, '1');
+        expect(users[1].byte, '2');
+    }
+    tcp_pair_close(&pair);
+}
+
 static void read_byte_briefly(void *context) {
     struct user *user = context;
     weft_within(50 * WEFT_MILLISECOND);

@@ -21,7 +21,7 @@ isolate() {
     for flags in -n -rn; do
         if unshare $flags ip link set lo up 2>/dev/null; then
             # shellcheck disable=SC2016 # expanded by the shell inside
-            WEFT_TEST_NETWORK=own exec timeout -k 5 900 unshare $flags \
+            WEFT_TEST_NETWORK=own exec timeout --foreground -k 5 900 unshare $flags \
                 bash -c 'ip link set lo up && exec bash "$@"' _ "$0" "$@"
         fi
     done
@@ -31,6 +31,12 @@ isolate() {
     export WEFT_TEST_NETWORK=shared
 }
 isolate "$@"
+
+# Put before a command: takes what root may do beyond others, also in a namespace of our own.
+unprivileged=()
+if [ "$(id -u)" -eq 0 ]; then
+    unprivileged=(setpriv --inh-caps=-all --bounding-set=-all --no-new-privs)
+fi
 
 work=$(mktemp -d)
 pids=()

@@ -35,13 +35,15 @@ done
 check "no port to connect to is missed" refuses 2 "port" "$weft" connect tcp://127.0.0.1
 check "a port out of range is refused" refuses 2 "65536|port" "$weft" connect udp://127.0.0.1:65536
 
-# ---- Names ----
+# ---- Names: only in a network of our own, where the question reaches no resolver ----
 unknown=does-not-exist.invalid
-check "an unknown name is no server" refuses 1 "$unknown" \
-    "$weft" connect --timeout 20s "tcp://$unknown:80"
-check "an unknown name is no peer" refuses 1 "$unknown" \
-    "$weft" connect --timeout 20s "udp://$unknown:80"
-check "an unknown name cannot be listened on" refuses 1 "$unknown" "$weft" hello "$unknown:80"
+if [ "$WEFT_TEST_NETWORK" = own ]; then
+    check "an unknown name is no server" refuses 1 "$unknown" \
+        "$weft" connect --timeout 20s "tcp://$unknown:80"
+    check "an unknown name is no peer" refuses 1 "$unknown" \
+        "$weft" connect --timeout 20s "udp://$unknown:80"
+    check "an unknown name cannot be listened on" refuses 1 "$unknown" "$weft" hello "$unknown:80"
+fi
 
 # ---- The network ----
 start_server busy echo --tcp 127.0.0.1:0 --udp 127.0.0.1:0
@@ -54,8 +56,6 @@ check "a refused connection suggests the cause" \
 check "a refused datagram is reported" refuses 1 "127.0.0.1:1.*refused" \
     "$weft" connect --send x udp://127.0.0.1:1
 
-# Without capabilities, also as root: ports below ip_unprivileged_port_start are the system's.
-unprivileged=(setpriv --inh-caps=-all --bounding-set=-all --no-new-privs)
 if [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 80 ]; then
     check "a privileged port says whose it is" refuses 1 "127.0.0.1:80: permission denied" \
         "${unprivileged[@]}" "$weft" hello 127.0.0.1:80

@@ -46,7 +46,7 @@ few_descriptors() {
 }
 check "few descriptors are noted, with the cure" few_descriptors
 little_memory() {
-    examine setpriv --inh-caps=-all --bounding-set=-all prlimit --memlock=65536:65536 || return 1
+    examine "${unprivileged[@]}" prlimit --memlock=65536:65536 || return 1
     equal "64KiB note" "$(verdict memlock value) $(verdict memlock verdict)"
 }
 check "little lockable memory is noted, in people's units" little_memory

@@ -118,9 +118,10 @@ refuses_bogus() {
     refuses 1 "bogus" env WEFT_DRIVER=bogus "$weft" echo --tcp 127.0.0.1:0 --udp 127.0.0.1:0
 }
 check "an unknown driver is refused" refuses_bogus
-without_memory() { # VALUE OF WEFT_DRIVER; without CAP_IPC_LOCK the limit counts
-    setpriv --inh-caps=-all --bounding-set=-all prlimit --memlock=0:0 \
-        env WEFT_DRIVER="$1" "$weft" doctor --json | grep -q '"name": "driver", "verdict": "ok"'
+without_memory() { # VALUE OF WEFT_DRIVER
+    "${unprivileged[@]}" prlimit --memlock=0:0 \
+        env WEFT_DRIVER="$1" "$weft" doctor --json |
+        grep -q '"name": "driver", "verdict": "ok"'
 }
 check "auto serves whatever io_uring says" without_memory auto
 finish

@@ -33,6 +33,7 @@ for word in echo hello connect doctor; do
         check "weft.1 knows $word $option" grep -q -F -e "${option//-/\\-}" "$page"
     done < <("$weft" "$word" --help | grep -o -E '^  (-h, )?--[a-z]+' | grep -o -E -e '--[a-z]+')
 done
+check "weft.1 is of this version" grep -q -F "\"$("$weft" --version)\"" "$page"
 if command -v groff >/dev/null; then
     check "groff has no complaint about weft.1" \
         equal "" "$(groff -man -Tutf8 -ww -z "$page" 2>&1)"

@@ -43,4 +43,10 @@ try_refusal EACCES "permission denied" "$here/without_uring" 13
 try_refusal EINVAL "invalid argument" "$here/without_uring" 22
 try_refusal EMFILE "too many open files|out of .*descriptors" "$here/without_uring" 24
 try_refusal ENOSYS "not provided by this system" "$here/without_uring" 38
+
+# Not every kernel counts what a ring takes.
+no_memory=("${unprivileged[@]}" prlimit --memlock=0:0)
+if ! "${no_memory[@]}" "$weft" doctor --json | grep -q '"name": "uring".*"value": "works"'; then
+    try_refusal "RLIMIT_MEMLOCK" "out of memory" "${no_memory[@]}"
+fi
 finish

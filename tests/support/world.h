@@ -39,7 +39,17 @@ void leftovers_count(struct leftovers *ret_left);
 // Fails the test, with a list, if there is anything now that was not there before.
 void leftovers_expect_none(const struct leftovers *before);
 
-// How many requests of an opcode went to io_uring; 0 elsewhere.
+// How many requests of an opcode went to io_uring; 0 elsewhere. The numbers are those of
+// linux/io_uring.h.
+enum {
+    REQUEST_POLL_ADD = 6,
+    REQUEST_SENDMSG = 9,
+    REQUEST_RECVMSG = 10,
+    REQUEST_ACCEPT = 13,
+    REQUEST_CONNECT = 16,
+    REQUEST_SEND = 26,
+    REQUEST_RECV = 27,
+};
 uint64_t world_requests(uint8_t opcode);
 
 #endif

@@ -97,8 +97,32 @@ static inline int case_begin_with_runtime(void **state) {
     return 0;
 }
 
-#define CASE(fn)         cmocka_unit_test_setup_teardown(fn, case_begin, case_end)
-#define CASE_IN_TASK(fn) cmocka_unit_test_setup_teardown(fn, case_begin_with_runtime, case_end)
+// The same on io_uring, where it can be had; else the case is skipped.
+static inline int case_begin_on_uring(void **state) {
+    case_begin(state);
+    if (test_under_valgrind() || weft_start(&(weft_options){.driver = "uring"}) < 0)
+        print_message("no io_uring here\n");
+    return 0;
+}
+
+static inline int case_begin_on_sim(void **state) {
+    case_begin(state);
+    struct weft__driver *sim;
+    expect(weft__sim_start(1, &sim, NULL), 0);
+    expect(weft__runtime_start_on(weft__self(), sim), 0);
+    return 0;
+}
+
+#define needs_runtime()                                                                            \
+    do {                                                                                           \
+        if (!weft__runtime_now())                                                                  \
+            skip();                                                                                \
+    } while (0)
+
+#define CASE(fn)          cmocka_unit_test_setup_teardown(fn, case_begin, case_end)
+#define CASE_IN_TASK(fn)  cmocka_unit_test_setup_teardown(fn, case_begin_with_runtime, case_end)
+#define CASE_ON_URING(fn) cmocka_unit_test_setup_teardown(fn, case_begin_on_uring, case_end)
+#define CASE_ON_SIM(fn)   cmocka_unit_test_setup_teardown(fn, case_begin_on_sim, case_end)
 
 #define RUN(cases) (setenv("CMOCKA_TEST_ABORT", "1", 1), cmocka_run_group_tests(cases, NULL, NULL))
 

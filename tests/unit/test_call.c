@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Unit tests of io/call.c: from the entry of a call to its result, on a driver whose every answer is
-// the test's: inline or waiting, interrupted, closed, out of memory.
+// Unit tests of io/call.c: from the entry of a call to its result, on a driver whose every answer
+// is the test's: inline or waiting, interrupted, closed, out of memory.
 #include "fake_driver.h"
 
 static weft_scope scope;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Unit tests of driver/epoll.c and driver/epoll_state.c: the driver contract, with and without
-// epoll_pwait2(2), and the rules about readiness that stand above the code.
+// Unit tests of driver/epoll.c: the driver contract, with and without epoll_pwait2(2), and the
+// rules about readiness that stand above the code.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -23,7 +23,7 @@ static const struct contract epoll_contract = {
 // Makes the driver know the socket, with nothing to read: a wait there that was cancelled.
 static void register_there(struct sock s) {
     struct call call;
-    char byte;
+    char byte = 0;
     prepare_io(&call, WEFT__OP_READ, s, &byte, 1);
     submit(&call);
     d->class->wait(d, 0);

@@ -333,6 +333,44 @@ static void a_close_ends_those_who_queue(void **state) {
     assert_int_equal(order_count, 1);
 }
 
+static void *close_from_outside(void *arg) {
+    (void)arg;
+    close_one(handle);
+    return NULL;
+}
+
+static void a_turn_handed_on_at_a_closing_handle_is_refused(void **state) {
+    (void)state;
+    struct weft__turn turn;
+    expect(weft__turn_begin(&turn, weft__self(), handle, WEFT__SIDE_READ, WEFT__KIND_ANY), 0);
+    expect(weft_go(&scope, expect_bad, NULL), 0);
+    expect(weft_sleep(1), 0);
+    pthread_t closer = thread_start(close_from_outside, NULL);
+    while (!weft__turn_is_closing(&turn)) // and the task, which is woken, does not run meanwhile
+        weft__os_yield();
+    weft__turn_end(&turn);
+    expect(weft_join(&scope), 0);
+    thread_join(closer);
+}
+
+static void the_child_of_a_fork_finds_closed_what_another_thread_was_closing(void **state) {
+    (void)state;
+    int kept = open_one(), gone = open_one();
+    size_t open_count = weft__handles_open();
+    struct weft__handle *closing;
+    assert_int_equal(weft__handle_close(weft__self(), gone, &closing), 0);
+    assert_int_equal(weft__handle_take_fd(closing), NO_FD);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(use(kept) != 0 || use(gone) != -EBADF || weft__handles_open() != open_count - 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    weft__handle_free(closing);
+    close_one(kept);
+}
+
 // ---- Waiting for a close, somewhere ---------------------------------------------------------
 
 static int await_a_close(void *arg) {
@@ -371,6 +409,8 @@ int main(void) {
         CASE_OF_TURNS(a_deadline_ends_the_wait_for_a_turn),
         CASE_OF_TURNS(a_close_waits_until_the_last_use_has_ended),
         CASE_OF_TURNS(a_close_ends_those_who_queue),
+        CASE_OF_TURNS(a_turn_handed_on_at_a_closing_handle_is_refused),
+        CASE(the_child_of_a_fork_finds_closed_what_another_thread_was_closing),
         CASE_OF_TURNS(who_is_short_of_handles_wakes_when_one_closes_or_at_its_time),
     };
     return RUN(cases);

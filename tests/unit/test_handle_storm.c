@@ -267,6 +267,7 @@ static void *storm(void *arg) {
 static void every_byte_is_accounted_for(void **state) {
     (void)state;
     pthread_t threads[THREADS];
+    needs_runtime();
     renewal_limit = times(6000);
     atomic_store(&renewals, 0);
     atomic_store(&threads_left, THREADS);
@@ -288,6 +289,7 @@ static void every_byte_is_accounted_for(void **state) {
 int main(void) {
     const struct CMUnitTest cases[] = {
         CASE_IN_TASK(every_byte_is_accounted_for),
+        CASE_ON_URING(every_byte_is_accounted_for),
     };
     return RUN(cases);
 }

@@ -3,6 +3,8 @@
 // scopes at the same time is in test_scope_races.c.
 #include "task_tools.h"
 
+#include "in_child.h"
+
 static int result_of(void *arg) {
     return *(int *)arg;
 }
@@ -136,6 +138,29 @@ static void autojoin_cancels_and_joins(void **state) {
         expect(weft_go(&scope, no_error, NULL), 0);
         expect(weft_join(&scope), 0);
     }
+}
+
+static int use_and_end(void *scope) {
+    expect(weft_go(scope, no_error, NULL), 0);
+    expect(weft_sleep(WEFT_SECOND), 0);
+    return weft_join(scope);
+}
+
+static void leave_to_another(void *arg) {
+    weft_scope other = {0};
+    (void)arg;
+    expect(weft_start(&(weft_options){.driver = "epoll"}), 0);
+    {
+        weft_autojoin weft_scope scope = {0};
+        expect(weft_go(&other, use_and_end, &scope), 0);
+        expect(weft_sleep(WEFT_MILLISECOND), 0);
+    }
+    _exit(0);
+}
+
+static void autojoin_of_what_another_task_will_join_ends_the_process(void **state) {
+    (void)state;
+    assert_int_equal(signal_that_ends_child(leave_to_another, NULL), SIGABRT);
 }
 
 // ---- Cancelling -----------------------------------------------------------------------------
@@ -281,6 +306,7 @@ int main(void) {
         CASE_IN_TASK(an_outsider_is_busy_from_the_moment_the_join_has_begun),
         CASE_IN_TASK(a_join_that_its_deadline_ended_says_so),
         CASE_IN_TASK(autojoin_cancels_and_joins),
+        CASE(autojoin_of_what_another_task_will_join_ends_the_process),
         CASE_IN_TASK(a_task_that_comes_later_is_cancelled_too),
         CASE_IN_TASK(a_scope_that_comes_later_is_cancelled_too),
         CASE_IN_TASK(cancelling_goes_down_and_not_up_or_sideways),

@@ -215,6 +215,52 @@ static void a_join_outlives_the_runtime(void **state) {
     }
 }
 
+// A scope of a plain thread, from before the runtime was started anew, is used by a task whose own
+// scope goes away first.
+static struct {
+    weft_scope scope;
+    atomic_int step;
+} outliving;
+
+static void await_step(int step) {
+    while (atomic_load(&outliving.step) != step)
+        weft__os_yield();
+}
+
+static void *use_before_and_join_after(void *arg) {
+    (void)arg;
+    expect(weft_go(&outliving.scope, end_at_once, NULL), 0);
+    atomic_store(&outliving.step, 1);
+    await_step(2);
+    expect(weft_join(&outliving.scope), 0);
+    return NULL;
+}
+
+static int use_again(void *arg) {
+    (void)arg;
+    return weft_go(&outliving.scope, end_at_once, NULL);
+}
+
+static void a_scope_that_outlives_its_runtime_is_bound_to_no_task_that_uses_it_again(void **state) {
+    (void)state;
+    begin_counting();
+    expect(weft_start(&(weft_options){.driver = "epoll"}), 0);
+    pthread_t thread = thread_start(use_before_and_join_after, NULL);
+    await_step(1);
+    expect(weft_stop(INT64_MAX), 0);
+    expect(weft_start(&(weft_options){.driver = "epoll"}), 0);
+    weft_scope *scope = calloc(1, sizeof *scope);
+    expect(weft_go(scope, use_again, NULL), 0);
+    expect(weft_join(scope), 0);
+    const struct weft__scope *root = &weft__runtime_now()->root;
+    const struct weft__scope *inner = (const void *)&outliving.scope;
+    assert_ptr_equal(inner->parent, root);
+    free(scope);
+    atomic_store(&outliving.step, 2);
+    expect(weft_stop(INT64_MAX), 0);
+    thread_join(thread);
+}
+
 // ---- A storm --------------------------------------------------------------------------------
 
 // A random tree: each task opens a scope, starts a few others below it, waits or cancels or ends,
@@ -279,6 +325,7 @@ int main(void) {
         CASE_IN_TASK(threads_cancel_what_another_starts_and_joins),
         CASE_IN_TASK(threads_use_one_scope_in_turn),
         CASE(a_join_outlives_the_runtime),
+        CASE(a_scope_that_outlives_its_runtime_is_bound_to_no_task_that_uses_it_again),
         CASE_IN_TASK(random_trees_of_tasks_all_end),
     };
     return RUN(cases);

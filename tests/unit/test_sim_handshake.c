@@ -109,8 +109,37 @@ static void a_refused_socket_may_connect_again(void **state) {
     assert_int_equal(connect_to(client, loopback(1)), -ECONNREFUSED);
     assert_int_equal(peer_of(client), -ENOTCONN);
     assert_int_equal(get_option(client, WEFT__OPT_ERROR), 0);
+    weft_addr local = name_of(client, WEFT__CTL_LOCAL);
+    assert_true(same(local, any4(weft__address_port(&local))));
+    assert_int_not_equal(weft__address_port(&local), 0); // what it had, though it is free again
+    assert_int_equal(try_read(client), -ENOTCONN);
     assert_int_equal(connect_to(client, addr), 0);
     close_socket(client);
+    client = open_socket(WEFT__STREAM);
+    assert_int_equal(bind_to(client, v4(3, 0)), 0);
+    assert_int_equal(connect_to(client, loopback(1)), -ECONNREFUSED);
+    assert_int_equal(bind_to(client, v4(4, 0)), 0); // a port that it had not asked for by number
+    assert_int_equal(connect_to(client, addr), 0);
+    assert_true(same(name_of(client, WEFT__CTL_LOCAL), v4(4, port_of(client))));
+    close_socket(client);
+    close_socket(listener);
+}
+
+static void shutdown_of_a_fresh_socket_is_refused_and_remembered(void **state) {
+    (void)state;
+    weft_addr addr;
+    struct sock listener = open_listener(1, &addr), s = open_socket(WEFT__STREAM);
+    assert_int_equal(shut(s, WEFT__SHUT_BOTH), -ENOTCONN);
+    assert_int_equal(try_read(s), 0);
+    assert_int_equal(connect_to(s, addr), 0);
+    assert_int_equal(try_read(s), 0);
+    assert_int_equal(try_write(s), -EPIPE);
+    close_socket(s); // and still says goodbye
+    struct call call;
+    prepare(&call, WEFT__OP_ACCEPT, listener);
+    struct sock server = sock_of(run(&call));
+    assert_reads(server, "");
+    close_socket(server);
     close_socket(listener);
 }
 
@@ -211,6 +240,32 @@ static void closing_in_the_middle_of_a_handshake_leaves_nothing(void **state) {
         settle();
         close_socket(after_ns / 1000 % 2 == 0 ? listener : client);
     }
+}
+
+static void a_connect_that_was_given_up_leaves_its_place_to_others(void **state) {
+    (void)state;
+    only_sim();
+    weft_addr addr;
+    struct sock listener = open_listener(0, &addr);
+    for (int64_t after_ns = 0; after_ns < 60000; after_ns += 1000) {
+        struct sock client = open_socket(WEFT__STREAM);
+        assert_int_equal(try_connect(client, addr), -EAGAIN);
+        wait_until(now_ns() + after_ns);
+        assert_int_equal(set_option(client, WEFT__OPT_LINGER_ZERO, 1), 0);
+        close_socket(client);
+        settle();
+        int64_t fd = try_accept(listener);
+        if (fd >= 0)
+            close_socket(sock_of(fd));
+        client = open_socket(WEFT__STREAM);
+        int64_t start_ns = now_ns();
+        assert_int_equal(connect_to(client, addr), 0);
+        assert_true(now_ns() - start_ns < SECOND_NS);
+        settle();
+        close_socket(sock_of(try_accept(listener)));
+        close_socket(client);
+    }
+    close_socket(listener);
 }
 
 // ---- The backlog ----
@@ -390,11 +445,13 @@ static const struct CMUnitTest cases[] = {
     CASE(listening_unbound_takes_a_port_on_every_address),
     CASE(connect_completes_before_anybody_accepts),
     CASE(a_refused_socket_may_connect_again),
+    CASE(shutdown_of_a_fresh_socket_is_refused_and_remembered),
     CASE(addresses_that_lead_nowhere_are_refused),
     CASE(every_address_of_loopback_and_the_wildcard_lead_here),
     CASE(shutdown_gives_a_connect_up),
     CASE(a_cancelled_connect_may_be_asked_for_again),
     CASE(closing_in_the_middle_of_a_handshake_leaves_nothing),
+    CASE(a_connect_that_was_given_up_leaves_its_place_to_others),
     CASE(a_backlog_of_n_holds_n_plus_one),
     CASE(a_negative_backlog_is_a_large_one),
     CASE(a_dropped_syn_comes_again_after_one_and_three_and_seven_seconds),

@@ -88,6 +88,21 @@ static void watchers_do_not_wait_for_each_other(void **state) {
     close_pair(pair);
 }
 
+// It could have waited for ever: a listener never becomes writable.
+static void a_hopeless_write_completes_with_its_error(void **state) {
+    (void)state;
+    weft_addr addr;
+    struct sock socks[] = {open_listener(1, &addr), open_socket(WEFT__STREAM)};
+    for (int i = 0; i < 2; i++) {
+        struct call call;
+        prepare_io(&call, WEFT__OP_WRITE, socks[i], "x", 1);
+        submit(&call);
+        await_done(&call);
+        assert_int_equal(call.op.result, -EPIPE);
+        close_socket(socks[i]);
+    }
+}
+
 // ---- Cancel ----
 
 static void a_cancel_answers_at_once_or_in_the_next_wait(void **state) {
@@ -237,6 +252,7 @@ static const struct CMUnitTest cases[] = {
     CASE(ready_operations_complete_in_either_order),
     CASE(one_sockets_readers_are_served_in_order_of_arrival),
     CASE(watchers_do_not_wait_for_each_other),
+    CASE(a_hopeless_write_completes_with_its_error),
     CASE(a_cancel_answers_at_once_or_in_the_next_wait),
     CASE(a_late_cancel_takes_nothing),
     CASE(a_cancel_from_a_callback_comes_in_time_or_too_late),

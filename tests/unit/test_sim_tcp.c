@@ -332,12 +332,17 @@ static void a_full_stream_is_writable_when_a_third_is_free(void **state) {
         settle();
     }
     assert_int_equal(ready(pair.client), 0);
+    struct call call;
+    prepare_io(&call, WEFT__OP_WRITE, pair.client, "x", 1);
+    submit(&call);
     size_t read = 0;
     for (; ready(pair.client) == 0; read += 1024) {
+        assert_true(call.op.is_pending);
         drain(pair.server, 1024);
         settle();
     }
     assert_true(read >= 131072 / 3 && read <= 131072 / 3 + 1024);
+    await_done(&call);
     close_pair(pair);
 }
 

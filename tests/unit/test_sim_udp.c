@@ -59,6 +59,10 @@ static void a_fresh_socket_has_nobody_to_send_to(void **state) {
     assert_int_equal(send_text(s, "x", loopback6(1)), -EAFNOSUPPORT);
     assert_int_equal(try_connect(s, loopback6(1)), -EAFNOSUPPORT);
     close_socket(s);
+    s = open_socket(WEFT__DATAGRAM);
+    assert_int_equal(try_connect(s, loopback6(1)), -EAFNOSUPPORT);
+    assert_int_not_equal(port_of(s), 0); // as by a send
+    close_socket(s);
 }
 
 static void datagrams_have_a_largest_size(void **state) {
@@ -318,6 +322,9 @@ static void shutdown_needs_a_peer_and_refuses_sends(void **state) {
     assert_int_equal(connect_to(s, addr), 0);
     assert_int_equal(shut(s, WEFT__SHUT_WRITE), 0);
     assert_int_equal(try_write(s), -EPIPE);
+    assert_int_equal(shut(s, WEFT__SHUT_READ), 0);
+    assert_int_equal(ready(s), WEFT__READABLE | WEFT__WRITABLE);
+    assert_int_equal(try_read(s), -EAGAIN); // and a blocking recv(2) alone would answer 0
     close_socket(s);
     close_socket(receiver);
 }

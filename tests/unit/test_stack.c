@@ -71,7 +71,8 @@ static void larger_stack_is_apart_and_released_when_given_back(void **state) {
 
 static void absurd_sizes_are_out_of_memory(void **state) {
     (void)state;
-    const size_t sizes[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX - 4096, (size_t)1 << 60};
+    const size_t sizes[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX - 4096, (size_t)1 << 60,
+                            ((size_t)1 << 58) + 4096};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct weft__stack stack;
         assert_int_equal(weft__stacks_take(&pool, sizes[i], &stack), -ENOMEM);

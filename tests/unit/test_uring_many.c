@@ -91,8 +91,12 @@ static void completions_beyond_the_queue_are_not_lost(void **state) {
         watchers[i].op.events = WEFT__WRITABLE;
         submit(&watchers[i]);
     }
+    for (int64_t until = now_ns() + PATIENCE_NS; d->pending > 0;) {
+        assert_true(now_ns() < until);
+        d->class->wait(d, 0); // looking is enough
+    }
     for (int i = 0; i < COUNT; i++) {
-        await_done(&watchers[i]);
+        assert_int_equal(watchers[i].done_count, 1);
         assert_int_equal(watchers[i].op.result, WEFT__WRITABLE);
     }
     close_socket(udp);

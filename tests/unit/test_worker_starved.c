@@ -81,6 +81,24 @@ static void those_that_wait_do_not_keep_the_others_from_running(void **state) {
     assert_int_equal(finished, 2);
 }
 
+static void they_are_tried_again_when_no_stack_comes_back(void **state) {
+    (void)state;
+    expect(weft_go(&scope, hold_a_stack, NULL), 0); // for as long as the other has not run
+    expect(weft_sleep(WEFT_MILLISECOND), 0);
+    fault_every("pages", 1, -ENOMEM);
+    expect(weft_go_with(&scope, end_at_once, NULL, &large), 0);
+    expect(weft_sleep(WEFT_SECOND), 0);
+    assert_int_equal(finished, 0);
+    uint64_t tries = worker()->stats.starved;
+    assert_in_range(tries, 5, 20); // and not in every turn
+    fault_none();
+    expect(weft_sleep(WEFT_SECOND), 0);
+    assert_int_equal(finished, 1);
+    assert_int_equal(lines, 1);
+    may_end = true;
+    expect(weft_join(&scope), 0);
+}
+
 // ---- None is in use: the reserve ------------------------------------------------------------
 
 static void expect_no_memory(int64_t result) {
@@ -200,6 +218,7 @@ int main(void) {
     const struct CMUnitTest cases[] = {
         CASE_STARVED(new_tasks_wait_until_a_stack_comes_back),
         CASE_STARVED(those_that_wait_do_not_keep_the_others_from_running),
+        CASE_STARVED(they_are_tried_again_when_no_stack_comes_back),
         CASE_STARVED(on_the_reserve_every_call_that_would_wait_answers_enomem),
         CASE_STARVED(the_reserve_belongs_to_one_task_until_it_ends),
         CASE_STARVED(a_task_has_a_stack_of_its_own_again_when_there_is_memory),

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+// Unit tests of os/fault.c: who is asked about a fault, who gets it afterwards, and that what was
+// there before comes back. Each fault happens in a child. The report of a stack overflow, which is
+// what it is for, is in test_overflow.c.
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "in_child.h"
+#include "os/fault.h"
+#include "os/os.h"
+
+enum { TEXT_SIZE = 512, STATUS_OWN = 7, STATUS_WRONG = 8 };
+
+static char *guarded; // a page that nobody may touch
+
+// ---- In the child ----
+
+static bool know_guarded(const void *addr, char *buf, size_t size) {
+    if (addr != guarded)
+        return false;
+    snprintf(buf, size, "a known address\n");
+    return true;
+}
+
+static void touch(char *addr) {
+    *(volatile char *)addr = 1;
+}
+
+static void own_handler(int number) {
+    _exit(number == SIGSEGV || number == SIGBUS ? STATUS_OWN : STATUS_WRONG);
+}
+
+static void own_handler_with_info(int number, siginfo_t *info, void *context) {
+    bool is_right = number == SIGSEGV && info->si_addr == guarded && context != NULL;
+    _exit(is_right ? STATUS_OWN : STATUS_WRONG);
+}
+
+static void watch(void) {
+    if (weft__fault_watch(know_guarded) != 0)
+        _exit(STATUS_WRONG);
+}
+
+static void fault_at_known(void) {
+    watch();
+    touch(guarded);
+}
+
+static void fault_at_unknown(void) {
+    watch();
+    touch(guarded + 64);
+}
+
+static void send_a_signal(void) {
+    watch();
+    (void)raise(SIGBUS);
+}
+
+static bool know_everything(const void *addr, char *buf, size_t size) {
+    (void)addr;
+    snprintf(buf, size, "asked\n");
+    return true;
+}
+
+static void send_a_signal_to_who_knows_everything(void) {
+    (void)weft__fault_watch(know_everything);
+    (void)raise(SIGSEGV);
+}
+
+// The child of a fork has the handler of its parent's runtime when its own begins to watch.
+static void fault_when_watched_twice(void) {
+    (void)signal(SIGSEGV, own_handler);
+    watch();
+    watch();
+    touch(guarded);
+}
+
+static void fault_with_handler(void) {
+    (void)signal(SIGSEGV, own_handler);
+    watch();
+    touch(guarded);
+}
+
+static void fault_with_handler_of_bus(void) {
+    (void)signal(SIGBUS, own_handler);
+    watch();
+    (void)raise(SIGBUS);
+}
+
+static void fault_with_handler_with_info(void) {
+    struct sigaction action = {.sa_sigaction = own_handler_with_info, .sa_flags = SA_SIGINFO};
+    (void)sigaction(SIGSEGV, &action, NULL);
+    watch();
+    touch(guarded);
+}
+
+static void fault_while_ignored(void) {
+    (void)signal(SIGSEGV, SIG_IGN);
+    watch();
+    touch(guarded);
+}
+
+static void fault_when_unwatched(void) {
+    (void)signal(SIGSEGV, own_handler);
+    watch();
+    weft__fault_unwatch();
+    touch(guarded);
+}
+
+// Runs `fn` in a child; returns its wait status and what it wrote to stderr.
+static int run(void (*fn)(void), char *ret_text) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    (void)fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGSEGV, SIG_DFL); // cmocka has its own
+        (void)signal(SIGBUS, SIG_DFL);
+        (void)setrlimit(RLIMIT_CORE, &(struct rlimit){.rlim_cur = 0, .rlim_max = 0});
+        (void)alarm(20);
+        (void)dup2(ends[1], STDERR_FILENO);
+        fn();
+        _exit(0);
+    }
+    (void)close(ends[1]);
+    size_t length = 0;
+    ssize_t n;
+    while ((n = read(ends[0], ret_text + length, TEXT_SIZE - 1 - length)) > 0)
+        length += (size_t)n;
+    ret_text[length] = '\0';
+    (void)close(ends[0]);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void expect_signal(void (*fn)(void), int number, const char *text) {
+    char written[TEXT_SIZE];
+    int status = run(fn, written);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), number);
+    assert_string_equal(written, text);
+}
+
+static void expect_own_handler(void (*fn)(void), const char *text) {
+    char written[TEXT_SIZE];
+    int status = run(fn, written);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), STATUS_OWN);
+    assert_string_equal(written, text);
+}
+
+// ---- Faults ----
+
+static void a_known_address_is_reported_and_ends_the_process(void **state) {
+    (void)state;
+    expect_signal(fault_at_known, SIGSEGV, "a known address\n");
+}
+
+static void an_unknown_address_ends_the_process_without_a_word(void **state) {
+    (void)state;
+    expect_signal(fault_at_unknown, SIGSEGV, "");
+}
+
+// It has no address, and no instruction that would fault again.
+static void a_signal_that_was_sent_ends_the_process_and_nobody_is_asked(void **state) {
+    (void)state;
+    expect_signal(send_a_signal, SIGBUS, "");
+    expect_signal(send_a_signal_to_who_knows_everything, SIGSEGV, "");
+}
+
+static void watching_twice_chains_to_the_handler_from_before(void **state) {
+    (void)state;
+    expect_own_handler(fault_when_watched_twice, "a known address\n");
+}
+
+static void a_handler_from_before_is_called_behind_the_report(void **state) {
+    (void)state;
+    expect_own_handler(fault_with_handler, "a known address\n");
+    expect_own_handler(fault_with_handler_with_info, "a known address\n");
+    expect_own_handler(fault_with_handler_of_bus, "");
+}
+
+// The kernel does not let a fault be ignored either (sigaction(2)).
+static void an_ignored_fault_ends_the_process(void **state) {
+    (void)state;
+    expect_signal(fault_while_ignored, SIGSEGV, "a known address\n");
+}
+
+static void after_unwatching_nobody_is_asked(void **state) {
+    (void)state;
+    expect_own_handler(fault_when_unwatched, "");
+}
+
+// ---- What was there before ----
+
+struct surroundings {
+    struct sigaction segv, bus;
+    stack_t stack;
+};
+
+static struct surroundings look(void) {
+    struct surroundings now;
+    memset(&now, 0, sizeof now);
+    assert_int_equal(sigaction(SIGSEGV, NULL, &now.segv), 0);
+    assert_int_equal(sigaction(SIGBUS, NULL, &now.bus), 0);
+    assert_int_equal(sigaltstack(NULL, &now.stack), 0);
+    return now;
+}
+
+static void expect_same(const struct surroundings *a, const struct surroundings *b) {
+    assert_ptr_equal(a->segv.sa_handler, b->segv.sa_handler);
+    assert_ptr_equal(a->bus.sa_handler, b->bus.sa_handler);
+    assert_int_equal(a->stack.ss_flags, b->stack.ss_flags);
+    assert_ptr_equal(a->stack.ss_sp, b->stack.ss_sp);
+}
+
+static void unwatching_brings_back_what_was_there(void **state) {
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct surroundings before = look();
+        assert_int_equal(weft__fault_watch(know_guarded), 0);
+        struct surroundings between = look();
+        assert_ptr_not_equal(between.segv.sa_handler, before.segv.sa_handler);
+        assert_ptr_equal(between.bus.sa_handler, between.segv.sa_handler);
+        assert_true((between.segv.sa_flags & SA_ONSTACK) != 0);
+        assert_int_equal(between.stack.ss_flags, 0); // the thread has one
+        weft__fault_unwatch();
+        struct surroundings after = look();
+        expect_same(&before, &after);
+    }
+}
+
+static void a_stack_of_the_threads_own_is_kept(void **state) {
+    (void)state;
+    static char memory[64 * 1024];
+    stack_t own = {.ss_sp = memory, .ss_size = sizeof memory}, before, now;
+    assert_int_equal(sigaltstack(&own, &before), 0);
+    assert_int_equal(weft__fault_watch(know_guarded), 0);
+    assert_int_equal(sigaltstack(NULL, &now), 0);
+    assert_ptr_equal(now.ss_sp, memory);
+    weft__fault_unwatch();
+    assert_int_equal(sigaltstack(NULL, &now), 0);
+    assert_ptr_equal(now.ss_sp, memory);
+    assert_int_equal(sigaltstack(&before, NULL), 0);
+}
+
+static void a_handler_installed_since_stays(void **state) {
+    (void)state;
+    struct surroundings before = look();
+    assert_int_equal(weft__fault_watch(know_guarded), 0);
+    (void)signal(SIGSEGV, own_handler);
+    weft__fault_unwatch();
+    struct surroundings after = look();
+    (void)sigaction(SIGSEGV, &before.segv, NULL);
+    assert_ptr_equal(after.segv.sa_handler, own_handler);
+    assert_ptr_equal(after.bus.sa_handler, before.bus.sa_handler);
+}
+
+static void without_a_stack_nothing_is_changed(void **state) {
+    (void)state;
+    struct surroundings before = look();
+    if (!(before.stack.ss_flags & SS_DISABLE))
+        skip(); // then none is needed
+    weft__fail_arm(WEFT__FAIL_PAGES, 1, 0, -ENOMEM);
+    int error = weft__fault_watch(know_guarded);
+    weft__fail_disarm();
+    struct surroundings after = look();
+    assert_int_equal(error, -ENOMEM);
+    expect_same(&before, &after);
+}
+
+int main(void) {
+    guarded = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (guarded == MAP_FAILED)
+        return 1;
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(a_known_address_is_reported_and_ends_the_process),
+        cmocka_unit_test(an_unknown_address_ends_the_process_without_a_word),
+        cmocka_unit_test(a_signal_that_was_sent_ends_the_process_and_nobody_is_asked),
+        cmocka_unit_test(watching_twice_chains_to_the_handler_from_before),
+        cmocka_unit_test(a_handler_from_before_is_called_behind_the_report),
+        cmocka_unit_test(an_ignored_fault_ends_the_process),
+        cmocka_unit_test(after_unwatching_nobody_is_asked),
+        cmocka_unit_test(unwatching_brings_back_what_was_there),
+        cmocka_unit_test(a_stack_of_the_threads_own_is_kept),
+        cmocka_unit_test(a_handler_installed_since_stays),
+        cmocka_unit_test(without_a_stack_nothing_is_changed),
+    };
+    return cmocka_run_group_tests_name("reports of faults", cases, NULL, NULL);
+}
