@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The two functions of context_machine.h over makecontext(3) and swapcontext(3): for processors
 // without an assembly file of their own, and for any when the build asks for it. Not fast: each
-// switch asks the kernel to set the signal mask.
+// switch asks the kernel for the signal mask and sets it.
 #include "task/context_machine.h"
 
 #include "base/assert.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <ucontext.h>
 
@@ -47,12 +48,16 @@ void *weft__context_frame(void *top, struct weft__context *self, void (*entry)(v
     return frame;
 }
 
-// A stopped context keeps its registers in a variable of this function, on its own stack.
+// A stopped context keeps its registers in a variable of this function, on its own stack. The mask
+// of signals belongs to the thread, so the context that goes on is told the one of now.
 void weft__context_jump(struct weft__context *from, struct weft__context *to) {
     ucontext_t registers;
     registers.uc_link = NULL;
     registers.uc_stack = (stack_t){.ss_sp = NULL};
     from->sp = &registers;
-    int error = swapcontext(&registers, to->sp);
+    ucontext_t *target = to->sp;
+    int error = pthread_sigmask(SIG_BLOCK, NULL, &target->uc_sigmask);
+    ASSERT(error == 0);
+    error = swapcontext(&registers, target);
     ASSERT(error == 0);
 }

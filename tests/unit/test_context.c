@@ -7,6 +7,7 @@
 #include "in_child.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <unwind.h>
 
 static void note_address(void *arg) {
@@ -343,6 +344,32 @@ static void switching_to_an_ended_context_ends_the_process(void **state) {
     party_end(&stacks, &p);
 }
 
+// Notes on its second visit whether the signal is blocked that its home blocked in between.
+static void look_at_mask_twice(void *arg) {
+    struct party *p = arg;
+    sigset_t mask;
+    go_home(p);
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
+    p->note = (uint64_t)sigismember(&mask, SIGUSR1);
+    finish(p);
+}
+
+static void the_signal_mask_is_the_threads_and_goes_along(void **state) {
+    (void)state;
+    struct party p;
+    sigset_t mask, before;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR1);
+    party_start(&stacks, &p, &home, look_at_mask_twice);
+    weft__context_switch(&home, &p.context);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &mask, &before), 0);
+    weft__context_switch(&home, &p.context);
+    assert_int_equal(p.note, 1);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, &mask), 0);
+    assert_int_equal(sigismember(&mask, SIGUSR1), 1);
+    party_end(&stacks, &p);
+}
+
 static void *switch_in_thread(void *arg) {
     size_t *ret_visits = arg;
     struct weft__stacks own;
@@ -390,6 +417,7 @@ int main(void) {
         cmocka_unit_test(unwinding_ends_at_the_entry),
         cmocka_unit_test(entry_that_returns_ends_the_process),
         cmocka_unit_test(switching_to_an_ended_context_ends_the_process),
+        cmocka_unit_test(the_signal_mask_is_the_threads_and_goes_along),
         cmocka_unit_test(threads_switch_side_by_side),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

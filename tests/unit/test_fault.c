@@ -20,7 +20,11 @@
 #include "os/fault.h"
 #include "os/os.h"
 
-enum { TEXT_SIZE = 512, STATUS_OWN = 7, STATUS_WRONG = 8 };
+// A handler of the program's own says by this signal that it has run: tools that complain about the
+// fault itself change exit statuses, and some block all other signals in handlers.
+enum { TEXT_SIZE = 16384, OWN = SIGKILL, STATUS_WRONG = 8 };
+
+static const char report[] = "a known address\n";
 
 static char *guarded; // a page that nobody may touch
 
@@ -29,7 +33,7 @@ static char *guarded; // a page that nobody may touch
 static bool know_guarded(const void *addr, char *buf, size_t size) {
     if (addr != guarded)
         return false;
-    snprintf(buf, size, "a known address\n");
+    snprintf(buf, size, "%s", report);
     return true;
 }
 
@@ -38,12 +42,15 @@ static void touch(char *addr) {
 }
 
 static void own_handler(int number) {
-    _exit(number == SIGSEGV || number == SIGBUS ? STATUS_OWN : STATUS_WRONG);
+    if (number == SIGSEGV || number == SIGBUS)
+        (void)raise(OWN);
+    _exit(STATUS_WRONG);
 }
 
 static void own_handler_with_info(int number, siginfo_t *info, void *context) {
-    bool is_right = number == SIGSEGV && info->si_addr == guarded && context != NULL;
-    _exit(is_right ? STATUS_OWN : STATUS_WRONG);
+    if (number == SIGSEGV && info->si_addr == guarded && context != NULL)
+        (void)raise(OWN);
+    _exit(STATUS_WRONG);
 }
 
 static void watch(void) {
@@ -68,7 +75,7 @@ static void send_a_signal(void) {
 
 static bool know_everything(const void *addr, char *buf, size_t size) {
     (void)addr;
-    snprintf(buf, size, "asked\n");
+    snprintf(buf, size, "%s", report);
     return true;
 }
 
@@ -145,62 +152,55 @@ static int run(void (*fn)(void), char *ret_text) {
     return status;
 }
 
-static void expect_signal(void (*fn)(void), int number, const char *text) {
-    char written[TEXT_SIZE];
-    int status = run(fn, written);
+// How the process ends, and whether the fault is reported before.
+static void expect_end(void (*fn)(void), int number, bool is_reported) {
+    char text[TEXT_SIZE];
+    int status = run(fn, text);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), number);
-    assert_string_equal(written, text);
-}
-
-static void expect_own_handler(void (*fn)(void), const char *text) {
-    char written[TEXT_SIZE];
-    int status = run(fn, written);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), STATUS_OWN);
-    assert_string_equal(written, text);
+    assert_int_equal(strstr(text, report) != NULL, is_reported);
 }
 
 // ---- Faults ----
 
 static void a_known_address_is_reported_and_ends_the_process(void **state) {
     (void)state;
-    expect_signal(fault_at_known, SIGSEGV, "a known address\n");
+    expect_end(fault_at_known, SIGSEGV, true);
 }
 
 static void an_unknown_address_ends_the_process_without_a_word(void **state) {
     (void)state;
-    expect_signal(fault_at_unknown, SIGSEGV, "");
+    expect_end(fault_at_unknown, SIGSEGV, false);
 }
 
 // It has no address, and no instruction that would fault again.
 static void a_signal_that_was_sent_ends_the_process_and_nobody_is_asked(void **state) {
     (void)state;
-    expect_signal(send_a_signal, SIGBUS, "");
-    expect_signal(send_a_signal_to_who_knows_everything, SIGSEGV, "");
+    expect_end(send_a_signal, SIGBUS, false);
+    expect_end(send_a_signal_to_who_knows_everything, SIGSEGV, false);
 }
 
 static void watching_twice_chains_to_the_handler_from_before(void **state) {
     (void)state;
-    expect_own_handler(fault_when_watched_twice, "a known address\n");
+    expect_end(fault_when_watched_twice, OWN, true);
 }
 
 static void a_handler_from_before_is_called_behind_the_report(void **state) {
     (void)state;
-    expect_own_handler(fault_with_handler, "a known address\n");
-    expect_own_handler(fault_with_handler_with_info, "a known address\n");
-    expect_own_handler(fault_with_handler_of_bus, "");
+    expect_end(fault_with_handler, OWN, true);
+    expect_end(fault_with_handler_with_info, OWN, true);
+    expect_end(fault_with_handler_of_bus, OWN, false);
 }
 
 // The kernel does not let a fault be ignored either (sigaction(2)).
 static void an_ignored_fault_ends_the_process(void **state) {
     (void)state;
-    expect_signal(fault_while_ignored, SIGSEGV, "a known address\n");
+    expect_end(fault_while_ignored, SIGSEGV, true);
 }
 
 static void after_unwatching_nobody_is_asked(void **state) {
     (void)state;
-    expect_own_handler(fault_when_unwatched, "");
+    expect_end(fault_when_unwatched, OWN, false);
 }
 
 // ---- What was there before ----
@@ -223,7 +223,8 @@ static void expect_same(const struct surroundings *a, const struct surroundings 
     assert_ptr_equal(a->segv.sa_handler, b->segv.sa_handler);
     assert_ptr_equal(a->bus.sa_handler, b->bus.sa_handler);
     assert_int_equal(a->stack.ss_flags, b->stack.ss_flags);
-    assert_ptr_equal(a->stack.ss_sp, b->stack.ss_sp);
+    if (!(a->stack.ss_flags & SS_DISABLE))
+        assert_ptr_equal(a->stack.ss_sp, b->stack.ss_sp);
 }
 
 static void unwatching_brings_back_what_was_there(void **state) {

@@ -330,6 +330,43 @@ static void what_other_threads_were_doing_is_forgotten(void **state) {
         thread_join(threads[i]);
 }
 
+// ---- In the middle of a call of our own -----------------------------------------------------
+
+static atomic_int handler_status;
+
+static void fork_in_handler(int number) {
+    (void)number;
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    (void)waitpid(child, &status, 0);
+    atomic_store(&handler_status, status);
+}
+
+static void *interrupt_the_reader(void *arg) {
+    await_that(weft__handle_waiting(pair.client, WEFT__SIDE_READ) == 1);
+    assert_int_equal(pthread_kill(*(pthread_t *)arg, SIGUSR1), 0);
+    await_that(atomic_load(&handler_status) != -1);
+    expect(weft_write(pair.server, "s", 1), 1);
+    return NULL;
+}
+
+// A reporter of crashes, for one, forks and then runs another program.
+static void a_signal_handler_may_fork_while_its_thread_waits(void **state) {
+    (void)state;
+    char byte = 0;
+    pthread_t self = pthread_self();
+    atomic_store(&handler_status, -1);
+    (void)signal(SIGUSR1, fork_in_handler);
+    pthread_t thread = thread_start(interrupt_the_reader, &self);
+    expect(weft_read(pair.client, &byte, 1), 1);
+    assert_int_equal(byte, 's');
+    thread_join(thread);
+    assert_int_equal(atomic_load(&handler_status), 0);
+    (void)signal(SIGUSR1, SIG_DFL);
+}
+
 int main(void) {
     setenv("CMOCKA_TEST_ABORT", "1", 1);
     first_of_all = signal_that_ends_child(forks_before_any_handle, NULL);
@@ -343,6 +380,7 @@ int main(void) {
         CASE_OF_FORK_IN_TASK(threads_and_children_of_the_child_are_refused_as_well),
         CASE_OF_FORK_IN_TASK(a_task_that_returns_in_the_child_ends_the_process),
         CASE_OF_FORK(what_other_threads_were_doing_is_forgotten),
+        CASE_OF_FORK(a_signal_handler_may_fork_while_its_thread_waits),
     };
     return RUN(cases);
 }

@@ -13,6 +13,7 @@
 #include "in_child.h"
 #include "os/os.h"
 #include "refuse_syscall.h"
+#include "world.h"
 
 enum { HANG_S = 120, FORKS = 50 };
 
@@ -129,10 +130,11 @@ static void a_child_may_register_more_and_its_children_run_it(void **state) {
     assert_int_equal(status, 0);
 }
 
-static WEFT__ATOMIC(uint32_t) is_over;
+static WEFT__ATOMIC(uint32_t) is_begun, is_over;
 
 static void register_all_the_time(void *arg) {
     (void)arg;
+    weft__store(&is_begun, 1, release);
     while (!weft__load(&is_over, acquire))
         (void)weft__os_at_fork_child(note_first);
 }
@@ -142,7 +144,9 @@ static void a_child_can_register_whatever_the_other_threads_were_doing(void **st
     (void)state;
     struct weft__os_thread thread;
     assert_int_equal(weft__os_thread_create(&thread, "x", register_all_the_time, NULL), 0);
-    for (int i = 0; i < FORKS; i++) {
+    while (!weft__load(&is_begun, acquire))
+        weft__os_yield();
+    for (size_t i = 0; i < FORKS / test_slowness(); i++) {
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {

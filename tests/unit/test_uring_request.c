@@ -149,7 +149,7 @@ static void an_interrupted_read_is_asked_for_again(void **state) {
 static void an_interrupted_read_that_was_cancelled_is_cancelled(void **state) {
     (void)state;
     struct pair pair = open_pair();
-    char byte;
+    char byte = 0;
     struct call call;
     prepare_io(&call, WEFT__OP_READ, pair.server, &byte, 1);
     submit(&call);
@@ -379,7 +379,7 @@ static struct io_uring_sqe prepared(struct call *call, bool is_tried_before) {
 static void a_receive_waits_first_only_when_nothing_is_known_to_be_there(void **state) {
     (void)state;
     struct call call;
-    char byte;
+    char byte = 0;
     prepare_io(&call, WEFT__OP_READ, (struct sock){.fd = 5, .serial = 1}, &byte, 1);
     assert_int_equal(prepared(&call, false).ioprio & IORING_RECVSEND_POLL_FIRST, 0);
     assert_int_not_equal(prepared(&call, true).ioprio & IORING_RECVSEND_POLL_FIRST, 0);
@@ -417,7 +417,7 @@ static void a_request_moves_at_most_a_gibibyte(void **state) {
 static void a_peek_is_asked_for_as_one(void **state) {
     (void)state;
     struct call call;
-    char byte;
+    char byte = 0;
     prepare_io(&call, WEFT__OP_READ, (struct sock){.fd = 5, .serial = 1}, &byte, 1);
     assert_int_equal(prepared(&call, false).msg_flags, 0);
     call.op.flags = WEFT__OP_PEEK;
