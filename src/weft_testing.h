@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What only tests may do: start on a named driver (the simulator too), fail the n-th call, see who
-// waits, count what is left. Included by tests/support/ alone; the functions are hidden in the
-// shared library.
+// waits, count what is left. Included by tests/support/ and its own unit test alone; the functions
+// are hidden in the shared library.
 #ifndef WEFT__TESTING_H
 #define WEFT__TESTING_H
 

@@ -172,6 +172,8 @@ static int64_t accept_fd(struct weft__call *call, weft_addr *ret_peer) {
         int error = 0;
         if (is_shortage(fd))
             error = await_relief(call, fd, false);
+        else if (weft__turn_is_closing(&call->turn))
+            error = -EBADF;
         else if ((error = weft__enter(call->self)) < 0) // others have their turn, too
             call->is_interrupted = true;
         if (error < 0)

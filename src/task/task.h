@@ -8,8 +8,8 @@
 #include "os/lock.h"
 #include "task/worker.h"
 
-// Records of tasks, in chunks that live as long as the runtime. The lock is for threads other than
-// the worker; a worker takes and returns through its own list.
+// Records of tasks, in chunks that live as long as the runtime. The lock guards both lists: tasks
+// are started from any thread.
 struct weft__task_pool {
     struct weft__lock lock;
     struct weft__list free;

@@ -195,6 +195,20 @@ static void endless_errors_of_connections_do_not_starve_the_others(void **state)
     expect(weft_close(listener), 0);
 }
 
+static int close_that(void *arg) {
+    return weft_close(*(int *)arg);
+}
+
+static void endless_errors_of_connections_end_with_a_close(void **state) {
+    (void)state;
+    int listener = fake_handle(WEFT__KIND_LISTENER);
+    is_broken = true;
+    fake.on_try = abort_while_broken;
+    expect(weft_go(&scope, close_that, &listener), 0);
+    expect(weft_accept(listener), -EBADF);
+    expect(weft_join(&scope), 0);
+}
+
 // ---- Out of descriptors ---------------------------------------------------------------------
 
 static int64_t shortage; // 0: none
@@ -401,6 +415,7 @@ int main(void) {
         CASE_OF_TCP(no_address_is_refused),
         CASE_OF_TCP(errors_of_the_connection_are_passed_over),
         CASE_OF_TCP(endless_errors_of_connections_do_not_starve_the_others),
+        CASE_OF_TCP(endless_errors_of_connections_end_with_a_close),
         CASE_OF_SHORTAGE(accept_looks_again_every_100_ms_and_says_so_once),
         CASE_OF_SHORTAGE(when_nobody_waits_any_more_the_episode_is_over),
         CASE_OF_SHORTAGE(a_handle_that_closes_ends_the_pause),
