@@ -7,10 +7,6 @@
 
 #include "driver/driver.h"
 
-// A digest of all that has happened so far: operations, packets, choices, each with its virtual
-// time. Runs of one program with one seed have the same; no address of memory is in it.
-uint64_t weft__sim_trace_hash(struct weft__driver *d);
-
 // From now on `name` resolves to these addresses, `delay_ns` after it was asked for; with a count
 // of 0 the answer is that there is no such name. A second call replaces the first. Copies all it
 // is given. Returns 0 or -ENOMEM.

@@ -122,7 +122,7 @@ static bool is_unreadable(const void *page) {
 
 static bool guard_works(enum weft__guard method) {
     size_t size = weft__pages_size();
-    void *page;
+    void *page = NULL;
     if (weft__pages_reserve(size, &page) < 0)
         return false;
     bool is_guarded = weft__pages_guard(page, size, method) == 0;
