@@ -6,7 +6,7 @@
 // Conventions, once for all calls:
 //
 //   Results     >= 0 is the result, < 0 is an error: -errno, or one of the codes in weft/error.h.
-//               `errno` itself is neither read nor set. -EINTR is never returned.
+//               `errno` itself says nothing and may change. -EINTR is never returned.
 //   Handles     an int > 0. A negative handle passed in comes back unchanged and nothing happens,
 //               so that calls compose and the first error survives. A handle that is closed, stale
 //               or was never one: -EBADF; one of the wrong kind: -ENOTSUP.
@@ -23,7 +23,8 @@
 //   Threads     every call may be made from any task and any thread, on any handle, at any time.
 //               Each single operation is atomic; those that wait for one direction of a handle are
 //               served in order.
-//   Memory      every call may answer -ENOMEM, and then nothing has happened.
+//   Memory      every call may answer -ENOMEM, and then nothing has happened, but for what the call
+//               says: a composite call may have moved bytes, weft_go has released the handle.
 //   Signals     no call may be made in a signal handler. For Ctrl-C block SIGINT before anything
 //   else
 //               and let a plain thread wait in sigwait(3) and then close the listener or cancel a

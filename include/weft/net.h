@@ -11,7 +11,7 @@
 //   WEFT_ENAME      (negative) there is no such name
 //   WEFT_ENAMEFAIL  (negative) the resolver failed; trying again may help
 //   -EINVAL         an option that cannot be, or (the _with forms) no address
-//   -EMFILE         out of descriptors, or of handles (1,048,576); weft_explain() says which
+//   -EMFILE         out of descriptors, or of handles (about 1,044,000); weft_explain() says which
 //   -ENFILE, -ENOBUFS, -ENOMEM  the system is out of what they name
 #ifndef WEFT_NET_H
 #define WEFT_NET_H
@@ -56,7 +56,8 @@ int weft_tcp_listen(const char *where);
     weft_priv_tcp_listen((addr), (__VA_ARGS__), sizeof(weft_tcp_options))
 int weft_priv_tcp_listen(const weft_addr *addr, const weft_tcp_options *options, size_t size);
 
-/// Connects. Addresses of a name are raced, IPv6 first, 250 ms apart (RFC 8305, "happy eyeballs").
+/// Connects. Addresses of a name are raced, the families in turn, 250 ms apart (RFC 8305, "happy
+/// eyeballs").
 /// Returns a handle (*gives*), or
 ///   -ECONNREFUSED   nobody listens there
 ///   -ETIMEDOUT      the network gave no answer (tcp(7): about 2 minutes), or the deadline
@@ -105,7 +106,7 @@ int weft_udp_bind(const char *where);
 int weft_priv_udp_bind(const weft_addr *addr, const weft_udp_options *options, size_t size);
 
 /// A socket from an ephemeral port to one peer: weft_read and weft_write work, datagrams of others
-/// are not received. Nothing is sent. The first address of a name is taken.
+/// are not received. Nothing is sent. Of a name the first address that works is taken.
 /// Returns a handle (*gives*), or -ENETUNREACH. Suspends only for a name.
 int weft_udp_connect(const char *where);
 

@@ -30,7 +30,8 @@ typedef struct weft_options {
     const char *driver;
     /// Bytes of a task's stack, rounded up to pages; 0: 64 KiB.
     size_t stack_size;
-    /// Receives log lines instead of stderr; level 1 warns, 2 informs. Called from any thread.
+    /// Receives log lines instead of stderr, whatever WEFT_LOG says; level 1 warns, 2 informs.
+    /// Called from any thread, and like `alloc` and `free` it must not call weft.
     void (*log)(int level, const char *text, void *context);
     void *log_context;
     /// Where memory comes from; both or neither. `alloc` answers 16-byte aligned memory or NULL.
@@ -64,6 +65,7 @@ int weft_priv_start(const weft_options *options, size_t size);
 ///               and they stay cancelled: call again
 ///   -EPERM      not called by task zero
 ///   -ENOENT     no runtime runs
+///   -EINVAL     grace_ns is negative
 /// Suspends task zero. Neither cancelled nor cut short by a deadline.
 int weft_stop(int64_t grace_ns);
 
@@ -99,7 +101,7 @@ typedef struct weft_task_options {
 /// before it started still runs. Returns 0, or
 ///   -ENOMEM  no memory
 ///   -EBUSY   the scope is being joined and the caller is none of its tasks
-///   -EINVAL  scope or fn is NULL
+///   -EINVAL  scope or fn is NULL, or the stack's size is beyond 4 GiB
 ///   or what weft_start() answers when it had to start the runtime.
 /// Does not suspend. Never refused by a cancellation or a deadline.
 #ifndef __cplusplus

@@ -19,6 +19,44 @@ static void op_done(struct weft__op *op) {
     weft__unpark_own(op->owner); // an operation completes on the thread that submitted it
 }
 
+// ---- A stream's errors ----------------------------------------------------------------------
+
+static bool is_fatal(int64_t code) {
+    switch (code) {
+    case -ECONNRESET:
+    case -ECONNABORTED:
+    case -ETIMEDOUT:
+    case -EHOSTUNREACH:
+    case -EHOSTDOWN:
+    case -ENETUNREACH:
+    case -ENETDOWN:
+    case -ENETRESET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// The kernel tells of a broken connection once, and a read or a write of somebody else finds an end
+// instead. Hence this is done as soon as the driver says so, before either of them goes on. Reads
+// and writes are of streams; the result of one that was interrupted is -ECANCELED here.
+static void note_error(struct weft__handle *handle, const struct weft__op *op, int64_t result) {
+    if (op->kind != WEFT__OP_READ && op->kind != WEFT__OP_WRITE)
+        return;
+    if (is_fatal(result))
+        weft__store(&handle->error, (int)result, relaxed);
+    else if (result == -EPIPE)
+        weft__store(&handle->write_error, (int)result, relaxed);
+}
+
+static void op_done_at_handle(struct weft__op *op) {
+    struct weft__turn *turn = op->owner;
+    note_error(turn->handle, op, op->result);
+    weft__unpark_own(turn->waiter);
+}
+
+// ---- Operations -----------------------------------------------------------------------------
+
 static bool chooses(struct weft__waiter *self, enum weft__choice what) {
     return self->driver->class->choose(self->driver, what, 2) == 1;
 }
@@ -81,22 +119,12 @@ int64_t weft__perform_start(struct weft__waiter *self, struct weft__op *op) {
     return result < 0 ? result : -EAGAIN;
 }
 
-static int64_t perform(struct weft__waiter *self, struct weft__turn *turn, struct weft__op *op,
-                       bool *ret_interrupted) {
+int64_t weft__perform(struct weft__waiter *self, struct weft__op *op, bool *ret_interrupted) {
+    bool ignored;
     int64_t result = weft__perform_start(self, op);
     if (result != -EAGAIN)
         return result;
-    if (turn)
-        weft__turn_waits(turn);
-    result = await(self, turn, op, ret_interrupted);
-    if (turn)
-        weft__turn_waited(turn);
-    return result;
-}
-
-int64_t weft__perform(struct weft__waiter *self, struct weft__op *op, bool *ret_interrupted) {
-    bool ignored;
-    return perform(self, NULL, op, ret_interrupted ? ret_interrupted : &ignored);
+    return await(self, NULL, op, ret_interrupted ? ret_interrupted : &ignored);
 }
 
 int64_t weft__call_attempt(struct weft__call *call, struct weft__op *op) {
@@ -111,7 +139,17 @@ int64_t weft__call_perform(struct weft__call *call, struct weft__op *op) {
     op->fd = call->turn.handle->fd;
     op->serial = call->turn.handle->serial;
     call->is_interrupted = false;
-    return perform(call->self, &call->turn, op, &call->is_interrupted);
+    int64_t result = weft__perform_start(call->self, op);
+    if (result != -EAGAIN) {
+        note_error(call->turn.handle, op, result);
+        return result;
+    }
+    op->owner = &call->turn; // it is not done before we wait
+    op->done = op_done_at_handle;
+    weft__turn_waits(&call->turn);
+    result = await(call->self, &call->turn, op, &call->is_interrupted);
+    weft__turn_waited(&call->turn);
+    return result;
 }
 
 static int fail(struct weft__call *call, int code, bool is_interrupted) {

@@ -11,22 +11,6 @@
 
 enum { CONNECTED = WEFT__KIND_STREAM | WEFT__KIND_DATAGRAM, IOV_COUNT_MAX = 1024 };
 
-static bool is_fatal(int64_t code) {
-    switch (code) {
-    case -ECONNRESET:
-    case -ECONNABORTED:
-    case -ETIMEDOUT:
-    case -EHOSTUNREACH:
-    case -EHOSTDOWN:
-    case -ENETUNREACH:
-    case -ENETDOWN:
-    case -ENETRESET:
-        return true;
-    default:
-        return false;
-    }
-}
-
 // The bytes in the buffers; -EINVAL when they are more than a result could say, or no buffers.
 static int64_t total(const struct iovec *iov, int count) {
     size_t size = 0;
@@ -42,19 +26,9 @@ static int64_t total(const struct iovec *iov, int count) {
 
 // ---- Streams --------------------------------------------------------------------------------
 
-static void note_error(struct weft__call *call, int64_t code) {
-    struct weft__handle *handle = call->turn.handle;
-    if (call->is_interrupted)
-        return;
-    if (is_fatal(code))
-        weft__store(&handle->error, (int)code, relaxed);
-    else if (code == -EPIPE)
-        weft__store(&handle->write_error, (int)code, relaxed);
-}
-
 // A stream's error is reported by the kernel once, to a read or a write as it happens, and what had
-// been received stays readable. So it is remembered at the handle: reads take what is there and
-// then answer it, without waiting for more.
+// been received stays readable. So it is remembered at the handle (call.c): reads take what is
+// there and then answer it, without waiting for more.
 static int64_t read_broken(struct weft__call *call, struct weft__op *op, int error) {
     int64_t result = weft__call_attempt(call, op);
     return result > 0 ? result : error;
@@ -73,7 +47,6 @@ static int64_t read_stream(struct weft__call *call, struct weft__op *op) {
         if (error < 0)
             return read_broken(call, op, error);
         result = weft__call_perform(call, op);
-        note_error(call, result);
     } while (result == -EPIPE);
     return result == 0 ? weft__load(&handle->error, relaxed) : result;
 }
@@ -87,8 +60,8 @@ static int64_t write_stream(struct weft__call *call, struct weft__op *op) {
         return error;
     op->kind = WEFT__OP_WRITE;
     int64_t result = weft__call_perform(call, op);
-    note_error(call, result);
-    return result;
+    error = weft__load(&handle->error, relaxed); // a read may have been told why meanwhile
+    return result == -EPIPE && error < 0 ? error : result;
 }
 
 // ---- Both -----------------------------------------------------------------------------------

@@ -81,6 +81,17 @@ static void the_first_go_starts_it(void **state) {
     expect(weft_stop(INT64_MAX), 0);
 }
 
+static void a_first_go_that_cannot_start_it_says_why(void **state) {
+    (void)state;
+    weft_scope scope = {0};
+    fault_every("pages", 1, -ENOMEM);
+    expect(weft_go(&scope, no_error, NULL), -ENOMEM);
+    expect_explained("start");
+    fault_none();
+    expect(weft_join(&scope), 0);
+    expect(weft_stop(0), -ENOENT);
+}
+
 // ---- Options --------------------------------------------------------------------------------
 
 struct memory {
@@ -339,6 +350,7 @@ int main(void) {
         CASE(there_is_one_runtime_and_task_zero_stops_it),
         CASE(options_that_make_no_sense_are_refused),
         CASE(the_first_go_starts_it),
+        CASE(a_first_go_that_cannot_start_it_says_why),
         CASE(memory_comes_from_the_options_and_goes_back_there),
         CASE(log_lines_go_where_the_options_say_until_the_stop),
         CASE(older_and_newer_options_are_understood),

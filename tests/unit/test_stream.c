@@ -216,6 +216,52 @@ static void a_broken_connection_is_not_waited_for(void **state) {
     assert_int_equal(fake.driver.stats.submits, 0);
 }
 
+static struct weft__op *reading, *writing;
+
+static void note_op(struct fake *f, struct weft__op *op) {
+    (void)f;
+    *(op->kind == WEFT__OP_READ ? &reading : &writing) = op;
+}
+
+static uint32_t choose_last(struct fake *f, enum weft__choice what, uint32_t n) {
+    (void)f;
+    return what == WEFT__PICK_READY ? n - 1 : 0;
+}
+
+static int expect_reset(void *arg) {
+    (void)arg;
+    expect(weft_read(conn, buf, 1), -ECONNRESET);
+    return 0;
+}
+
+// The kernel tells the write of the reset, and a read that waits at the same time finds an end.
+static void a_reset_that_a_write_was_told_of_is_no_end_for_a_read(void **state) {
+    (void)state;
+    weft_scope scope = {0};
+    fake.on_try = never;
+    fake.on_submit = note_op;
+    fake.on_choose = choose_last; // so that the reader goes on first
+    expect(weft_go(&scope, write_one, NULL), 0);
+    expect(weft_go(&scope, expect_reset, NULL), 0);
+    expect(weft_sleep(1), 0);
+    fake_complete(&fake, writing, -ECONNRESET);
+    fake_complete(&fake, reading, 0);
+    expect(weft_join(&scope), -ECONNRESET);
+}
+
+static void a_reset_that_a_read_was_told_of_is_no_epipe_for_a_write(void **state) {
+    (void)state;
+    weft_scope scope = {0};
+    fake.on_try = never;
+    fake.on_submit = note_op;
+    expect(weft_go(&scope, write_one, NULL), 0);
+    expect(weft_go(&scope, expect_reset, NULL), 0);
+    expect(weft_sleep(1), 0);
+    fake_complete(&fake, reading, -ECONNRESET);
+    fake_complete(&fake, writing, -EPIPE);
+    expect(weft_join(&scope), -ECONNRESET);
+}
+
 static void epipe_sticks_to_writes_only(void **state) {
     (void)state;
     answer_with(-EPIPE, 4, 0, 0);
@@ -307,6 +353,8 @@ int main(void) {
         CASE_OF_STREAM(a_fatal_error_of_a_write_sticks_to_both_directions),
         CASE_OF_STREAM(injected_errors_stick_as_real_ones_do),
         CASE_OF_STREAM(a_broken_connection_is_not_waited_for),
+        CASE_OF_STREAM(a_reset_that_a_write_was_told_of_is_no_end_for_a_read),
+        CASE_OF_STREAM(a_reset_that_a_read_was_told_of_is_no_epipe_for_a_write),
         CASE_OF_STREAM(epipe_sticks_to_writes_only),
         CASE_OF_STREAM(an_epipe_that_a_read_meets_is_the_writes),
         CASE_OF_STREAM(other_errors_do_not_stick),

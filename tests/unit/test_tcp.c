@@ -109,6 +109,11 @@ static void whatever_fails_the_descriptor_is_closed(void **state) {
         assert_int_equal(fake.fds_open, 0);
     }
     assert_true(fail_at > 10);
+    asked_count = 0;
+    fail_at = 2;
+    expect(weft_tcp_listen("127.0.0.1:7"), -ENOBUFS);
+    expect_explained("listen 127.0.0.1:7: ");
+    assert_int_equal(fake.fds_open, 0);
 }
 
 static void no_address_is_refused(void **state) {
@@ -182,6 +187,24 @@ static int repair(void *arg) {
     (void)arg;
     is_broken = false;
     return 0;
+}
+
+static int64_t abort_and_let_time_pass(struct fake *f, struct weft__op *op) {
+    (void)op;
+    f->now += WEFT_MILLISECOND;
+    return -ECONNABORTED;
+}
+
+static void endless_errors_of_connections_end_with_a_deadline(void **state) {
+    (void)state;
+    int listener = fake_handle(WEFT__KIND_LISTENER);
+    fake.on_try = abort_and_let_time_pass;
+    {
+        weft_within(WEFT_SECOND);
+        expect(weft_accept(listener), -ETIMEDOUT);
+        expect(weft_timed_out(), 1);
+    }
+    expect(weft_close(listener), 0);
 }
 
 static void endless_errors_of_connections_do_not_starve_the_others(void **state) {
@@ -368,6 +391,16 @@ static void a_connection_for_which_there_is_no_handle_is_kept(void **state) {
     assert_int_equal(lines, 1);
     expect(weft_join(&scope), 0);
     expect(weft_close(conn), 0);
+    int fds_open = fake.fds_open;
+    fault_every("alloc", 1, -ENOMEM);
+    while ((h = weft__handle_open(1, WEFT__KIND_STREAM, weft__handle_serial())) > 0)
+        handles[count++] = h;
+    {
+        weft_within(WEFT_SECOND);
+        expect(weft_accept(listener), -ETIMEDOUT); // who gives up closes the connection
+    }
+    assert_int_equal(fake.fds_open, fds_open);
+    fault_none();
     fake.fds_open += count; // which nobody had opened
     while (count > 0)
         expect(weft_close(handles[--count]), 0);
@@ -416,6 +449,7 @@ int main(void) {
         CASE_OF_TCP(errors_of_the_connection_are_passed_over),
         CASE_OF_TCP(endless_errors_of_connections_do_not_starve_the_others),
         CASE_OF_TCP(endless_errors_of_connections_end_with_a_close),
+        CASE_OF_TCP(endless_errors_of_connections_end_with_a_deadline),
         CASE_OF_SHORTAGE(accept_looks_again_every_100_ms_and_says_so_once),
         CASE_OF_SHORTAGE(when_nobody_waits_any_more_the_episode_is_over),
         CASE_OF_SHORTAGE(a_handle_that_closes_ends_the_pause),

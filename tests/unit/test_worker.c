@@ -241,6 +241,22 @@ static void the_driver_may_choose_otherwise(void **state) {
     assert_in_range(changes, 3, 7);
 }
 
+static uint32_t choose_second(struct fake *f, enum weft__choice what, uint32_t n) {
+    (void)f;
+    return what == WEFT__PICK_UNSTARTED && n > 1 ? 1 : 0;
+}
+
+static void the_driver_may_choose_who_starts(void **state) {
+    (void)state;
+    static const int order[] = {1, 2, 3, 4, 0};
+    int ids[5];
+    make_programs(5, 0);
+    fake.on_choose = choose_second;
+    run_programs(5);
+    assert_int_equal(collect('s', ids, 5), 5);
+    assert_memory_equal(ids, order, sizeof order);
+}
+
 // ---- The budget -----------------------------------------------------------------------------
 
 static int64_t one_byte_is_always_there(struct fake *f, struct weft__op *op) {
@@ -431,6 +447,7 @@ int main(void) {
         CASE_OF_ORDER(a_turn_is_64_picks),
         CASE_OF_ORDER(random_tasks_run_in_exactly_that_order),
         CASE_OF_ORDER(the_driver_may_choose_otherwise),
+        CASE_OF_ORDER(the_driver_may_choose_who_starts),
         CASE_OF_ORDER(after_64_calls_that_succeed_at_once_the_others_have_their_turn),
         CASE_OF_ORDER(a_busy_task_alone_sees_its_deadline_within_about_64_calls),
         CASE_OF_ORDER(a_timer_left_armed_fires_early_and_is_set_anew),

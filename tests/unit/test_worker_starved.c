@@ -41,6 +41,12 @@ static int hold_a_stack(void *arg) {
     return 0;
 }
 
+static int end_at_once(void *arg) {
+    (void)arg;
+    finished++;
+    return 0;
+}
+
 static void new_tasks_wait_until_a_stack_comes_back(void **state) {
     (void)state;
     enum { TASKS = 200 };
@@ -59,10 +65,21 @@ static void new_tasks_wait_until_a_stack_comes_back(void **state) {
     assert_int_equal(lines, 1);
 }
 
-static int end_at_once(void *arg) {
-    (void)arg;
-    finished++;
-    return 0;
+static void a_stack_is_asked_for_again_also_when_none_comes_back(void **state) {
+    (void)state;
+    fault_every("pages", 1, -ENOMEM);
+    expect(weft_go(&scope, hold_a_stack, NULL), 0);
+    expect(weft_sleep(WEFT_MILLISECOND), 0);
+    assert_int_equal(started, 1);
+    expect(weft_go_with(&scope, end_at_once, NULL, &large), 0);
+    expect(weft_sleep(WEFT_SECOND), 0);
+    assert_int_equal(finished, 0);
+    fault_none();
+    expect(weft_sleep(WEFT_SECOND), 0);
+    assert_int_equal(finished, 1);
+    assert_int_equal(lines, 1);
+    may_end = true;
+    expect(weft_join(&scope), 0);
 }
 
 static void those_that_wait_do_not_keep_the_others_from_running(void **state) {
@@ -116,7 +133,7 @@ static int never_started(void *arg) {
     return 0;
 }
 
-static int conn, sock, listener;
+static int conn, sock, listener, taken; // `taken`: somebody has its turns
 
 static int try_everything_that_waits(void *arg) {
     char byte;
@@ -132,6 +149,8 @@ static int try_everything_that_waits(void *arg) {
     expect_no_memory(weft_recv_from(sock, &byte, 1, NULL));
     expect_no_memory(weft_send_to(sock, &byte, 1, NULL));
     expect_no_memory(weft_accept(listener));
+    expect_no_memory(weft_read(taken, &byte, 1));
+    expect_no_memory(weft_write(taken, &byte, 1));
     expect_no_memory(weft_tcp_connect_with(&addr, NULL));
     expect_no_memory(weft_tcp_connect("localhost:7"));
     expect_no_memory(weft_resolve("localhost:7", &addr, 1));
@@ -154,12 +173,19 @@ static void on_the_reserve_every_call_that_would_wait_answers_enomem(void **stat
     conn = fake_handle(WEFT__KIND_STREAM);
     sock = fake_handle(WEFT__KIND_DATAGRAM);
     listener = fake_handle(WEFT__KIND_LISTENER);
+    taken = fake_handle(WEFT__KIND_STREAM);
+    struct weft__turn turns[2];
+    for (int side = 0; side < 2; side++)
+        expect(weft__turn_begin(&turns[side], weft__self(), taken, side, WEFT__KIND_ANY), 0);
     fault_every("pages", 1, -ENOMEM);
     for (int i = 0; i < 5; i++)
         expect(weft_go_with(&scope, try_everything_that_waits, NULL, &large), 0);
     expect(weft_join(&scope), 0);
     assert_int_equal(finished, 5);
     assert_int_equal(lines, 1);
+    for (int side = 0; side < 2; side++)
+        weft__turn_end(&turns[side]);
+    expect(weft_close(taken), 0);
     expect(weft_close(conn), 0);
     expect(weft_close(sock), 0);
     expect(weft_close(listener), 0);
@@ -217,6 +243,7 @@ static void a_task_has_a_stack_of_its_own_again_when_there_is_memory(void **stat
 int main(void) {
     const struct CMUnitTest cases[] = {
         CASE_STARVED(new_tasks_wait_until_a_stack_comes_back),
+        CASE_STARVED(a_stack_is_asked_for_again_also_when_none_comes_back),
         CASE_STARVED(those_that_wait_do_not_keep_the_others_from_running),
         CASE_STARVED(they_are_tried_again_when_no_stack_comes_back),
         CASE_STARVED(on_the_reserve_every_call_that_would_wait_answers_enomem),
