@@ -369,14 +369,6 @@ static void a_signal_handler_may_fork_while_its_thread_waits(void **state) {
     (void)signal(SIGUSR1, SIG_DFL);
 }
 
-// A thread keeps the eventfd of its first wait: let that be there before anything is counted.
-static void wait_once(void) {
-    char byte;
-    weft_autoclose int sock = weft_udp_bind("127.0.0.1:0");
-    weft_within(200 * WEFT_MILLISECOND);
-    (void)weft_read(sock, &byte, 1);
-}
-
 int main(void) {
     if (test_under_valgrind()) { // in a child the C library's memory for the other threads looks
                                  // lost
@@ -385,7 +377,6 @@ int main(void) {
     }
     setenv("CMOCKA_TEST_ABORT", "1", 1);
     first_of_all = signal_that_ends_child(forks_before_any_handle, NULL);
-    wait_once();
     const struct CMUnitTest cases[] = {
         CASE_OF_FORK(it_is_noticed_also_when_no_handle_was_ever_opened),
         CASE_OF_FORK(without_a_runtime_all_works_on),

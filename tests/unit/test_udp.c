@@ -189,7 +189,7 @@ static void with_options_it_is_no_error_and_can_be_peeked_at(void **state) {
 
 static void what_makes_no_sense_is_refused(void **state) {
     (void)state;
-    char buf[4];
+    char buf[4] = {0};
     weft_addr none = {{0}};
     struct ends ends = open_ends();
     struct tcp_pair pair = tcp_pair_open();
