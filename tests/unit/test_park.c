@@ -94,7 +94,7 @@ static void *post(void *arg) {
 
 static void no_wake_is_lost_between_two_threads(void **state) {
     (void)state;
-    static const struct { size_t rounds, lead; } rows[] = {{150000, 0}, {150000, 1}, {1000000, 8}};
+    static const struct { size_t rounds, lead; } rows[] = {{50000, 0}, {50000, 1}, {300000, 8}};
     for (int i = 0; i < 3; i++) {
         struct race race = {.rounds = times(rows[i].rounds), .lead = rows[i].lead};
         pthread_t parker = thread_start(take_posts_in_a_thread, &race);
@@ -171,7 +171,7 @@ static void two_threads_hand_a_baton_to_and_fro(void **state) {
 static void two_tasks_hand_a_baton_to_and_fro(void **state) {
     (void)state;
     weft_scope scope = {0};
-    struct baton baton = {.rounds = times(1000000)};
+    struct baton baton = {.rounds = times(300000)};
     expect(weft_go(&scope, run_first, &baton), 0);
     expect(weft_go(&scope, run_second, &baton), 0);
     expect(weft_join(&scope), 0);
