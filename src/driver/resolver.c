@@ -196,12 +196,15 @@ static size_t count_threads(bool only_idle) {
 
 // ---- Exit and fork --------------------------------------------------------------------------
 
+// A thread that is still in getaddrinfo(3) cannot be ended: nobody waits for it any more.
 static void end_pool(void) {
     weft__lock(&pool.lock);
     pool.is_ending = true;
     weft__fetch_add(&pool.signal, 1, relaxed);
     for (size_t i = 0; i < WEFT__RESOLVE_THREADS; i++) {
         struct thread *thread = &pool.threads[i];
+        if (thread->state == BUSY)
+            weft__os_thread_detach(&thread->handle);
         if (thread->state != IDLE && thread->state != ENDED)
             continue;
         weft__unlock(&pool.lock);

@@ -64,6 +64,7 @@ struct weft__os_thread {
 int weft__os_thread_create(struct weft__os_thread *ret_thread, const char *name, void (*fn)(void *),
                            void *arg);
 void weft__os_thread_join(struct weft__os_thread *thread);
+void weft__os_thread_detach(struct weft__os_thread *thread); // nobody will join it
 void weft__os_yield(void);
 uint32_t weft__os_cpu_count(void);
 

@@ -76,6 +76,10 @@ void weft__os_thread_join(struct weft__os_thread *thread) {
     *thread = (struct weft__os_thread){0};
 }
 
+void weft__os_thread_detach(struct weft__os_thread *thread) {
+    ASSERT(pthread_detach((pthread_t)thread->words[0]) == 0);
+}
+
 void weft__os_yield(void) {
     (void)sched_yield(); // cannot fail on Linux
 }
