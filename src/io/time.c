@@ -49,14 +49,12 @@ int weft_yield(void) {
     struct weft__waiter *self = weft__self();
     if (!self)
         return -ENOMEM;
-    int code = weft__enter(self); // charged, or one that is cancelled and goes on stops the others
-    if (code < 0)
-        return refuse(self, "yield", code);
-    if (self->worker)
+    int code = weft__interrupted(self);
+    if (self->worker) // also when it is refused: one that goes on all the same stops nobody
         weft__worker_yield(self->worker);
     else
         weft__os_yield();
-    return 0;
+    return refuse(self, "yield", code);
 }
 
 int64_t weft_now(void) {

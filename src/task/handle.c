@@ -241,12 +241,11 @@ static void enter_queue(struct weft__turn *turn) {
     weft__lock(&handle->lock);
     weft__list_push_back(&handle->queue[turn->side], &turn->link);
     uint64_t word = weft__fetch_or(&handle->word, QUEUED(turn->side), acq_rel);
-    struct weft__waiter *first = NULL;
-    if (!(word & BUSY(turn->side)))
-        first = grant(handle, turn->side, true);
+    if (!(word & BUSY(turn->side))) { // then nobody stands before us, and nobody is to be woken
+        struct weft__waiter *first = grant(handle, turn->side, true);
+        ASSERT(first == turn->waiter);
+    }
     weft__unlock(&handle->lock);
-    if (first && first != turn->waiter)
-        weft__unpark(first);
 }
 
 static int await_turn(struct weft__turn *turn) {
