@@ -124,38 +124,10 @@ static void fault_when_unwatched(void) {
     touch(guarded);
 }
 
-// Runs `fn` in a child; returns its wait status and what it wrote to stderr.
-static int run(void (*fn)(void), char *ret_text) {
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    (void)fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        (void)signal(SIGSEGV, SIG_DFL); // cmocka has its own
-        (void)signal(SIGBUS, SIG_DFL);
-        (void)setrlimit(RLIMIT_CORE, &(struct rlimit){.rlim_cur = 0, .rlim_max = 0});
-        (void)alarm(20);
-        (void)dup2(ends[1], STDERR_FILENO);
-        fn();
-        _exit(0);
-    }
-    (void)close(ends[1]);
-    size_t length = 0;
-    ssize_t n;
-    while ((n = read(ends[0], ret_text + length, TEXT_SIZE - 1 - length)) > 0)
-        length += (size_t)n;
-    ret_text[length] = '\0';
-    (void)close(ends[0]);
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
-
 // How the process ends, and whether the fault is reported before.
 static void expect_end(void (*fn)(void), int number, bool is_reported) {
     char text[TEXT_SIZE];
-    int status = run(fn, text);
+    int status = status_of_child(fn, text, sizeof text);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), number);
     assert_int_equal(strstr(text, report) != NULL, is_reported);

@@ -2,6 +2,7 @@
 //
 // The report of a task's stack overflow, and that other faults and other people's handlers are left
 // alone. Each fault happens in a child.
+#include "in_child.h"
 #include "task/context.h"
 #include "world.h"
 
@@ -19,31 +20,6 @@
 #include <cmocka.h>
 
 enum { TEXT_SIZE = 4096 };
-
-// Runs `fn` in a child; returns its wait status and what it wrote to stderr.
-static int run(void (*fn)(void), char *ret_text) {
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    (void)fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        (void)signal(SIGSEGV, SIG_DFL); // cmocka has one
-        (void)alarm(20);
-        (void)dup2(ends[1], STDERR_FILENO);
-        fn();
-        _exit(0);
-    }
-    (void)close(ends[1]);
-    size_t length = 0;
-    ssize_t n;
-    while ((n = read(ends[0], ret_text + length, TEXT_SIZE - 1 - length)) > 0)
-        length += (size_t)n;
-    ret_text[length] = '\0';
-    (void)close(ends[0]);
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
 
 static __attribute__((noinline)) int deep(int n) {
     volatile char frame[512];
@@ -119,7 +95,7 @@ static void overflow_in_forked_child(void) {
 static void an_overflow_names_the_task_and_the_cure(void **state) {
     (void)state;
     char text[TEXT_SIZE];
-    int status = run(overflow_in_task, text);
+    int status = status_of_child(overflow_in_task, text, sizeof text);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSEGV);
     assert_non_null(strstr(text, WEFT__UNDER_TSAN // stacks are larger there
@@ -131,7 +107,7 @@ static void an_overflow_names_the_task_and_the_cure(void **state) {
 static void the_report_can_be_turned_off(void **state) {
     (void)state;
     char text[TEXT_SIZE];
-    int status = run(overflow_unreported, text);
+    int status = status_of_child(overflow_unreported, text, sizeof text);
     assert_true(WIFSIGNALED(status));
     assert_null(strstr(text, "stack overflow"));
 }
@@ -139,7 +115,7 @@ static void the_report_can_be_turned_off(void **state) {
 static void other_faults_are_not_reported(void **state) {
     (void)state;
     char text[TEXT_SIZE];
-    int status = run(fault_in_task, text);
+    int status = status_of_child(fault_in_task, text, sizeof text);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSEGV);
     assert_null(strstr(text, "stack overflow"));
@@ -148,7 +124,7 @@ static void other_faults_are_not_reported(void **state) {
 static void a_handler_from_before_gets_what_is_not_ours(void **state) {
     (void)state;
     char text[TEXT_SIZE];
-    int status = run(fault_with_own_handler, text);
+    int status = status_of_child(fault_with_own_handler, text, sizeof text);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 7);
     assert_non_null(strstr(text, "own handler"));
@@ -157,7 +133,7 @@ static void a_handler_from_before_gets_what_is_not_ours(void **state) {
 static void stop_puts_the_handler_from_before_back(void **state) {
     (void)state;
     char text[TEXT_SIZE];
-    int status = run(fault_after_stop, text);
+    int status = status_of_child(fault_after_stop, text, sizeof text);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 7);
 }
@@ -165,7 +141,7 @@ static void stop_puts_the_handler_from_before_back(void **state) {
 static void in_a_forked_child_it_is_reported_once_and_passed_on(void **state) {
     (void)state;
     char text[TEXT_SIZE];
-    int status = run(overflow_in_forked_child, text);
+    int status = status_of_child(overflow_in_forked_child, text, sizeof text);
     const char *report = strstr(text, "stack overflow");
     assert_non_null(report);
     assert_null(strstr(report + 1, "stack overflow"));
