@@ -17,7 +17,7 @@ import tempfile
 
 import sources
 
-WARNINGS = "-Wall -Wextra -Wshadow -O2 -Werror".split()
+WARNINGS = "-Wall -Wextra -Wshadow -Wconversion -O2 -Werror".split()
 LANGUAGES = {
     "C17": (("gcc", "clang"), "-x c -std=c17 -pedantic".split()),
     "C++17": (("g++", "clang++"), "-x c++ -std=c++17".split()),

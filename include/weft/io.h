@@ -132,11 +132,26 @@ size_t weft_moved(void);
 int weft_explain(char *buf, size_t size);
 
 /// For quick programs: evaluates the call, returns its result; a negative one prints FILE:LINE,
-/// cause and cure to stderr and exits with status 1.
-#define weft_must(call) weft_priv_must((call), #call, __FILE__, __LINE__)
+/// cause and cure to stderr and exits with status 1. The result has the call's own type: int of a
+/// call that returns int, else ssize_t.
 ssize_t weft_priv_must(ssize_t result, const char *call, const char *file, int line);
+int weft_priv_must_int(int result, const char *call, const char *file, int line);
 
-#ifdef __cplusplus
+#ifndef __cplusplus
+#define weft_must(call)                                                                            \
+    _Generic((call), int                                                                           \
+             : weft_priv_must_int, default                                                         \
+             : weft_priv_must)((call), #call, __FILE__, __LINE__)
+#else
+#define weft_must(call) weft_priv_must_as((call), #call, __FILE__, __LINE__)
+} // extern "C"
+
+static inline ssize_t weft_priv_must_as(ssize_t result, const char *call, const char *file,
+                                        int line) {
+    return weft_priv_must(result, call, file, line);
+}
+static inline int weft_priv_must_as(int result, const char *call, const char *file, int line) {
+    return weft_priv_must_int(result, call, file, line);
 }
 #endif
 

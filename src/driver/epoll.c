@@ -165,7 +165,7 @@ static void epoll_cancel(struct weft__driver *d, struct weft__op *op) {
     if (op->kind == WEFT__OP_RESOLVE)
         weft__resolve_cancel(d, &epoll_of(d)->resolving, op);
     else
-        weft__op_cancel(d, op);
+        weft__op_cancel(d, op, weft__socket_cancelled(op));
 }
 
 // ---- Wait -----------------------------------------------------------------------------------

@@ -59,12 +59,13 @@ static inline void weft__op_deliver_all(struct weft__driver *d, struct weft__lis
     }
 }
 
-// A cancel of an op that waits for a descriptor: undone at once, unless its result is known.
-static inline void weft__op_cancel(struct weft__driver *d, struct weft__op *op) {
+// A cancel of an op that waits for a descriptor: it is over at once, with `result` unless its own
+// is known.
+static inline void weft__op_cancel(struct weft__driver *d, struct weft__op *op, int64_t result) {
     ASSERT(op->is_pending);
     d->stats.cancels++;
     if (!weft__op_is_finished(op))
-        weft__op_deliver(d, op, -ECANCELED);
+        weft__op_deliver(d, op, result);
 }
 
 #endif

@@ -181,7 +181,7 @@ void weft__sim_cancel(struct weft__driver *d, struct weft__op *op) {
     bool is_late = weft__op_is_finished(op) || weft__rng_below(&sim->scheduler, 2) == 0;
     weft__sim_trace(sim, WEFT__SIM_TRACE_CANCEL, (int64_t)op->slot, is_late);
     if (!is_late || weft__op_is_finished(op)) {
-        weft__op_cancel(d, op);
+        weft__op_cancel(d, op, -ECANCELED);
         return;
     }
     d->stats.cancels++;

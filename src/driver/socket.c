@@ -152,6 +152,12 @@ int64_t weft__socket_begin(struct weft__op *op) {
     return is_new_connection ? weft__socket_try(op) : -EAGAIN;
 }
 
+int64_t weft__socket_cancelled(struct weft__op *op) {
+    bool is_known = op->kind != WEFT__OP_CONNECT || weft__op_is_finished(op);
+    int64_t result = is_known ? -EAGAIN : weft__socket_try(op);
+    return result == -EAGAIN ? -ECANCELED : result;
+}
+
 uint32_t weft__op_events(const struct weft__op *op) {
     switch (op->kind) {
     case WEFT__OP_READ:

@@ -31,4 +31,8 @@ uint32_t weft__real_choose(struct weft__driver *d, enum weft__choice what, uint3
 // op has to wait, else its result, which the next `wait` delivers.
 int64_t weft__socket_begin(struct weft__op *op);
 
+// What a waiting op answers that is cancelled: -ECANCELED, but for a connect whose outcome is there
+// already and was not looked at yet. That one has happened.
+int64_t weft__socket_cancelled(struct weft__op *op);
+
 #endif

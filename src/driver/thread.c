@@ -222,7 +222,7 @@ static void thread_cancel(struct weft__driver *d, struct weft__op *op) {
     }
     if (!weft__op_is_finished(op))
         t->waiting_count--;
-    weft__op_cancel(d, op);
+    weft__op_cancel(d, op, weft__socket_cancelled(op));
 }
 
 // ---- Start and stop -------------------------------------------------------------------------

@@ -103,18 +103,20 @@ static int64_t write_any(struct weft__call *call, const struct iovec *iov, int c
 }
 
 // Begins a read or write of so many bytes. Returns 1 when it is to be performed, else what it
-// answers: `if_empty` for no bytes of a stream. What moves nothing waits for no turn; an empty
-// datagram is something.
+// answers: `if_empty` for no bytes of a stream, which wait for nothing and so are never refused. An
+// empty datagram is something.
 static int64_t begin(struct weft__call *call, const char *name, int h, enum weft__side side,
                      unsigned kinds, int64_t size, int if_empty) {
-    int error = weft__call_begin(call, name, h, size > 0 ? side : WEFT__SIDE_NONE, kinds);
-    if (error < 0)
-        return error;
-    if (size > 0)
-        return 1;
-    if (size < 0 || call->turn.handle->kind == WEFT__KIND_STREAM)
-        return weft__call_end(call, size < 0 ? size : if_empty);
-    (void)weft__call_end(call, 0);
+    int error;
+    if (size <= 0) {
+        error = weft__call_enter(call, name, h, kinds);
+        if (error < 0)
+            return error;
+        bool is_stream = call->turn.handle->kind == WEFT__KIND_STREAM;
+        int64_t result = weft__call_end(call, size < 0 ? size : is_stream ? if_empty : 0);
+        if (size < 0 || is_stream)
+            return result;
+    }
     error = weft__call_begin(call, name, h, side, kinds);
     return error < 0 ? error : 1;
 }

@@ -169,22 +169,16 @@ static int connect_first(struct weft__making *making, const weft_addr *list, siz
 // RFC 8305, section 4: families alternate, the first address's family first; order is kept within
 // each.
 static void interleave(weft_addr *list, size_t count) {
-    weft_addr sorted[WEFT__RESOLVE_MAX];
-    bool is_used[WEFT__RESOLVE_MAX] = {false};
-    int family = weft_addr_family(&list[0]);
-    for (size_t n = 0; n < count; n++) {
-        size_t pick = count;
-        for (size_t i = 0; i < count && pick == count; i++)
-            if (!is_used[i] && weft_addr_family(&list[i]) == family)
-                pick = i;
-        for (size_t i = 0; i < count && pick == count; i++)
-            if (!is_used[i])
-                pick = i;
-        is_used[pick] = true;
-        sorted[n] = list[pick];
-        family = weft_addr_family(&sorted[n]) == WEFT_IPV6 ? WEFT_IPV4 : WEFT_IPV6;
+    for (size_t n = 1; n < count; n++) {
+        size_t pick = n;
+        while (pick < count && weft_addr_family(&list[pick]) == weft_addr_family(&list[n - 1]))
+            pick++;
+        if (pick == count) // the rest is of one family
+            return;
+        weft_addr moved = list[pick];
+        memmove(&list[n + 1], &list[n], (pick - n) * sizeof *list);
+        list[n] = moved;
     }
-    memcpy(list, sorted, count * sizeof *list);
 }
 
 // ---- Public ---------------------------------------------------------------------------------

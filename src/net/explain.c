@@ -151,6 +151,10 @@ ssize_t weft_priv_must(ssize_t result, const char *call, const char *file, int l
     exit(EXIT_FAILURE);
 }
 
+int weft_priv_must_int(int result, const char *call, const char *file, int line) {
+    return (int)weft_priv_must(result, call, file, line);
+}
+
 const char *weft_driver_name(void) {
     struct weft__waiter *self = weft__self();
     return self ? self->driver->class->name : "thread";

@@ -121,8 +121,9 @@ static void log_shortage(struct weft__call *call, int64_t code, bool has_fd) {
             (unsigned long long)weft__os_descriptor_limit(),
             (unsigned long long)weft__handles_open());
     else
-        weft__log(WEFT__LOG_WARN, "accept: %s: new connections wait%s", weft_strerror((int)code),
-                  code == -ENFILE ? " (raise sysctl fs.file-max)" : "");
+        weft__log(WEFT__LOG_WARN, "accept: %s (limit: %s): new connections wait (raise it)",
+                  weft_strerror((int)code),
+                  code == -ENFILE ? "sysctl fs.file-max" : "memory, and sysctl net.ipv4.tcp_mem");
 }
 
 // Nothing is asked of the listener until a handle was closed, or for a while.

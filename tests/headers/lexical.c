@@ -81,6 +81,6 @@ int starts_and_ends_by_itself(void) {
     weft_autojoin weft_scope scope = {0};
     weft_autoclose int conn = -1;
     weft_must(weft_go(&scope, on_handle, conn));
-    int started = (int)weft_must(weft_go(&scope, on_pointer, &scope));
+    int started = weft_must(weft_go(&scope, on_pointer, &scope));
     return started + weft_join(&scope);
 }

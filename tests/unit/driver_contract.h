@@ -89,6 +89,7 @@ static const struct CMUnitTest contract_wait_cases[] = {
     CASE(every_kind_of_wait_can_be_cancelled),
     CASE(a_cancelled_write_has_sent_nothing),
     CASE(a_waiting_connect_can_be_cancelled),
+    CASE(a_cancelled_connect_that_stands_is_kept),
     CASE(random_cancels_lose_and_double_nothing),
     CASE(done_may_submit_the_same_op_again),
     CASE(done_may_cancel_an_op_that_is_ready_too),

@@ -113,14 +113,28 @@ static void a_waiting_connect_can_be_cancelled(void **state) {
     await_done(&calls[0]);
     assert_int_equal(calls[0].op.result, 0);
     assert_true(calls[COUNT - 1].op.is_pending);
-    for (int i = 1; i < COUNT; i++) {
-        if (calls[i].op.is_pending)
-            assert_int_equal(cancel(&calls[i]), -ECANCELED);
-        else
-            assert_int_equal(calls[i].op.result, 0);
+    assert_int_equal(cancel(&calls[COUNT - 1]), -ECANCELED);
+    for (int i = 1; i < COUNT - 1; i++) { // one may connect in this moment
+        int64_t result = calls[i].op.is_pending ? cancel(&calls[i]) : calls[i].op.result;
+        assert_true(result == 0 || result == -ECANCELED);
     }
     for (int i = 0; i < COUNT; i++)
         close_socket(clients[i]);
+    close_socket(listener);
+}
+
+// Over loopback a connection stands as soon as it was begun. It happened, and is not thrown away.
+static void a_cancelled_connect_that_stands_is_kept(void **state) {
+    (void)state;
+    only_real();
+    weft_addr addr;
+    struct sock listener = open_listener(1, &addr);
+    struct sock client = open_socket(WEFT__STREAM);
+    struct call call;
+    prepare_connect(&call, client, &addr);
+    submit(&call);
+    assert_int_equal(cancel(&call), 0);
+    close_socket(client);
     close_socket(listener);
 }
 
