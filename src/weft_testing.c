@@ -30,19 +30,9 @@ int weft__testing_waiting(int handle, int direction) {
                                 direction == WEFT_READ ? WEFT__SIDE_READ : WEFT__SIDE_WRITE);
 }
 
-static struct weft__worker *worker(void) {
-    struct weft__runtime *runtime = weft__runtime_now();
-    return runtime ? runtime->workers[0] : NULL;
-}
-
 size_t weft__testing_parked_tasks(void) {
-    struct weft__worker *w = worker();
-    if (!w)
-        return 0;
-    size_t living = weft__load(&w->runtime->living, seq_cst);
-    size_t running = w->current && !w->current->waiter.is_thread;
-    size_t ready = w->ready_count + w->unstarted_count + running;
-    return living > ready ? living - ready : 0;
+    struct weft__runtime *runtime = weft__runtime_now();
+    return runtime ? weft__runtime_parked(runtime) : 0;
 }
 
 static const struct {
@@ -72,23 +62,27 @@ void weft__testing_fail_none(void) {
 }
 
 void weft__testing_left(struct weft__testing_left *ret_left) {
-    struct weft__worker *w = worker();
+    struct weft__runtime *runtime = weft__runtime_now();
     *ret_left = (struct weft__testing_left){.handles = weft__handles_open()};
-    if (!w)
+    if (!runtime)
         return;
-    ret_left->tasks = weft__load(&w->runtime->living, seq_cst);
-    ret_left->operations = w->driver->pending;
-    ret_left->stacks = w->stacks.in_use;
+    ret_left->tasks = weft__runtime_living(runtime);
+    for (uint32_t i = 0; i < runtime->worker_count; i++) {
+        ret_left->operations += runtime->workers[i]->driver->pending;
+        ret_left->stacks += runtime->workers[i]->stacks.in_use;
+    }
 }
 
 uint64_t weft__testing_requests(uint8_t opcode) {
-    struct weft__worker *w = worker();
-    return w ? w->driver->stats.sqe[opcode] : 0;
+    struct weft__runtime *runtime = weft__runtime_now();
+    uint64_t count = 0;
+    for (uint32_t i = 0; runtime && i < runtime->worker_count; i++)
+        count += runtime->workers[i]->driver->stats.sqe[opcode];
+    return count;
 }
 
 uint64_t weft__testing_trace_hash(void) {
-    struct weft__worker *w = worker();
-    if (!w || strcmp(w->driver->class->name, "sim") != 0)
-        return 0;
-    return weft__sim_trace_hash(w->driver);
+    struct weft__runtime *runtime = weft__runtime_now();
+    struct weft__driver *driver = runtime ? runtime->workers[0]->driver : NULL;
+    return driver && strcmp(driver->class->name, "sim") == 0 ? weft__sim_trace_hash(driver) : 0;
 }

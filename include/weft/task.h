@@ -40,20 +40,31 @@ typedef struct weft_options {
     void *alloc_context;
     /// 1: leave SIGSEGV and SIGBUS alone (no report of a task's stack overflow).
     int no_overflow_report;
+    /// How many workers, 1 to 1024: threads that run tasks, each on its own driver. 0: the
+    /// environment's WEFT_WORKERS, else one for each processor that the affinity mask and the
+    /// control groups' CPU quota leave. Of a number that was asked for, all start or none.
+    int workers;
+    /// 1: the calling thread stays a plain one and every worker has a thread of its own. For user
+    /// interfaces, plugins, and libraries that do not own the program's main thread.
+    int own_threads;
 } weft_options;
 
 /// Starts the runtime. The calling thread becomes worker 0 and its caller task zero; tasks run
-/// there while task zero waits inside weft. The first weft_go does this with defaults.
+/// there while task zero waits inside weft. The other workers have threads of their own. The first
+/// weft_go does this with defaults.
 ///   options  borrowed; NULL: defaults.
 /// Returns 0, or
 ///   -EALREADY  it runs already
-///   -EINVAL    an unknown driver; one of alloc and free without the other
+///   -EINVAL    an unknown driver; a number of workers out of range; one of alloc and free without
+///              the other
 ///   -ENOMEM    no memory
+///   -EAGAIN    no thread for a worker (ulimit -u)
 ///   or why the driver named did not start; weft_explain() has the sentence.
 /// Does not suspend. Blocks of weft_within that are open in the thread stay in force.
-/// The runtime belongs to this thread: no task runs while its caller is busy or blocked outside
-/// weft (in pthread_join, say), and the thread must not end before weft_stop while tasks are alive.
-/// A program with threads of its own therefore starts the runtime in main.
+/// Unless own_threads is set, worker 0 belongs to this thread: its tasks do not run while the
+/// caller is busy or blocked outside weft (in pthread_join, say), though other workers take what
+/// has not started; and the thread must not end before weft_stop while tasks are alive. A program
+/// with threads of its own therefore starts the runtime in main.
 #define weft_start(...) weft_priv_start((__VA_ARGS__), sizeof(weft_options))
 int weft_priv_start(const weft_options *options, size_t size);
 
@@ -63,8 +74,9 @@ int weft_priv_start(const weft_options *options, size_t size);
 /// Returns 0: the caller is a plain thread again and open handles stay open; or
 ///   -ETIMEDOUT  tasks were still alive after the grace (how many: a log line); the runtime goes on
 ///               and they stay cancelled: call again
-///   -EPERM      not called by task zero
+///   -EPERM      not called by task zero; with own_threads, called by a task
 ///   -ENOENT     no runtime runs
+///   -EBUSY      another thread stops it already (own_threads)
 ///   -EINVAL     grace_ns is negative
 /// Suspends task zero. Neither cancelled nor cut short by a deadline.
 int weft_stop(int64_t grace_ns);
@@ -88,7 +100,37 @@ typedef struct weft_scope {
 typedef struct weft_task_options {
     const char *name;  ///< shown in reports; at most 31 bytes are kept. Copied.
     size_t stack_size; ///< bytes; 0: the runtime's
+    /// Where it runs: n is the n-th worker, from 1 to weft_worker_count(); 0: weft chooses, and
+    /// until the task has started it may go from one worker to another; WEFT_WORKER_HERE: the
+    /// worker of the calling task. A task never changes its worker once it has started.
+    int worker;
 } weft_task_options;
+
+enum { WEFT_WORKER_HERE = -1 };
+
+/// How many workers run; 0: no runtime. Does not suspend.
+int weft_worker_count(void);
+
+/// What a worker has done since it started. The struct may grow at its end.
+typedef struct weft_worker_stats {
+    uint64_t tasks;         ///< started here
+    uint64_t switches;      ///< times that a task was given the processor
+    uint64_t turns;         ///< rounds of the scheduler: up to 64 switches, timers, the driver
+    uint64_t yields;        ///< switches away from a task that could have gone on
+    uint64_t budget_yields; ///< those of them because about 64 operations were enough for once
+    uint64_t parks;         ///< times that the worker slept, or looked at its driver to do so
+    uint64_t wakes;         ///< tasks of this worker that other threads have woken
+    uint64_t searches;      ///< times that it looked for other workers' unstarted tasks
+    uint64_t steals;        ///< tasks that it took from others
+    uint64_t operations;    ///< attempts at a read, write, accept ... on its driver
+    uint64_t waits;         ///< operations that had to wait
+} weft_worker_stats;
+
+/// Reads the counters of a worker, from 1 to weft_worker_count(). They go on while they are read,
+/// each by itself. Returns 0, or -ENOENT: there is no such worker. Does not suspend.
+#define weft_worker_stats_get(worker, ret_stats)                                                   \
+    weft_priv_worker_stats((worker), (ret_stats), sizeof(weft_worker_stats))
+int weft_priv_worker_stats(int worker, weft_worker_stats *ret_stats, size_t size);
 
 /// Starts `fn(arg)` as a task in a scope, and the runtime if none runs.
 ///   scope  borrowed until joined. Its parent is the scope of the task that first uses it.
@@ -101,7 +143,7 @@ typedef struct weft_task_options {
 /// before it started still runs. Returns 0, or
 ///   -ENOMEM  no memory
 ///   -EBUSY   the scope is being joined and the caller is none of its tasks
-///   -EINVAL  scope or fn is NULL, or the stack's size is beyond 4 GiB
+///   -EINVAL  scope or fn is NULL; the stack's size is beyond 4 GiB; there is no such worker
 ///   or what weft_start() answers when it had to start the runtime.
 /// Does not suspend. Never refused by a cancellation or a deadline.
 #ifndef __cplusplus

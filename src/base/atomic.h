@@ -23,6 +23,9 @@
 #define weft__fetch_and(p, v, order) atomic_fetch_and_explicit((p), (v), memory_order_##order)
 #define weft__fence(order)           atomic_thread_fence(memory_order_##order)
 
+// Adds to a counter that only one thread writes and others read: no read-modify-write is needed.
+#define weft__own_add(p, n) weft__store((p), weft__load((p), relaxed) + (n), relaxed)
+
 // Compare and swap, strong; on failure `*expected` is what was found (read with acquire).
 #define weft__cas(p, expected, desired, order)                                                     \
     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_##order,      \

@@ -14,6 +14,9 @@
 // A thread-local must not be cached across a call that may switch; one accessor marked so reads it.
 #define WEFT__NOINLINE __attribute__((noinline))
 
+// What different threads write stands so many bytes apart.
+#define WEFT__CACHE_LINE 64
+
 #define WEFT__LIKELY(cond)   __builtin_expect(!!(cond), 1)
 #define WEFT__UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 

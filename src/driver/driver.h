@@ -152,9 +152,9 @@ struct weft__ctl {
     struct weft__host *host;
 };
 
-// Counters that tests and `weft doctor` read; written by the driver's thread alone.
+// Counters, written by the driver's thread alone; those above `sqe` are read by any.
 struct weft__driver_stats {
-    uint64_t tries, submits, completions, cancels, waits;
+    WEFT__ATOMIC(uint64_t) tries, submits, completions, cancels, waits;
     uint64_t sqe[256]; // io_uring only: requests by opcode
 };
 

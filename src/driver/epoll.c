@@ -106,7 +106,7 @@ static struct weft__epoll_state *known_state(const struct epoll_driver *e,
 }
 
 static int64_t epoll_try(struct weft__driver *d, struct weft__op *op) {
-    d->stats.tries++;
+    weft__own_add(&d->stats.tries, 1);
     if (op->kind == WEFT__OP_RESOLVE)
         return -EAGAIN;
     struct weft__epoll_state *state = known_state(epoll_of(d), op);
@@ -243,7 +243,7 @@ static int collect(struct epoll_driver *e, int64_t until_ns) {
 
 static void epoll_wait_until(struct weft__driver *d, int64_t until_ns) {
     struct epoll_driver *e = epoll_of(d);
-    d->stats.waits++;
+    weft__own_add(&d->stats.waits, 1);
     bool has_results =
         weft__resolve_reap(d, &e->resolving) > 0 || !weft__list_is_empty(&e->finished);
     bool is_asleep = until_ns > 0 && !has_results && weft__wake_fall_asleep(&e->wake, WEFT__ON_FD);

@@ -20,7 +20,7 @@ static inline void weft__op_begin(struct weft__driver *d, struct weft__op *op) {
     ASSERT(!op->is_pending && op->done != NULL);
     op->is_pending = true;
     d->pending++;
-    d->stats.submits++;
+    weft__own_add(&d->stats.submits, 1);
 }
 
 // Gives an op back. Its driver fields are zero again, so that it may be submitted once more.
@@ -32,7 +32,7 @@ static inline void weft__op_deliver(struct weft__driver *d, struct weft__op *op,
     op->driver_data = NULL;
     op->is_pending = false;
     d->pending--;
-    d->stats.completions++;
+    weft__own_add(&d->stats.completions, 1);
     op->done(op);
 }
 
@@ -63,7 +63,7 @@ static inline void weft__op_deliver_all(struct weft__driver *d, struct weft__lis
 // is known.
 static inline void weft__op_cancel(struct weft__driver *d, struct weft__op *op, int64_t result) {
     ASSERT(op->is_pending);
-    d->stats.cancels++;
+    weft__own_add(&d->stats.cancels, 1);
     if (!weft__op_is_finished(op))
         weft__op_deliver(d, op, result);
 }

@@ -310,7 +310,7 @@ void weft__resolve_cancel(struct weft__driver *d, struct weft__resolve_queue *qu
     if (is_ours)
         weft__free(job);
     queue->count--;
-    d->stats.cancels++;
+    weft__own_add(&d->stats.cancels, 1);
     weft__op_deliver(d, op, -ECANCELED);
 }
 

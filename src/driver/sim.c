@@ -125,7 +125,7 @@ static bool advance(struct weft__sim *sim, int64_t until_ns) {
 // A wake pairs with what its sender wrote before: hence acquire here, release in `wake`.
 static void sim_wait(struct weft__driver *d, int64_t until_ns) {
     struct weft__sim *sim = weft__sim_of(d);
-    d->stats.waits++;
+    weft__own_add(&d->stats.waits, 1);
     for (;;) {
         fire_due(sim);
         bool is_busy = weft__sim_serve(sim);

@@ -100,7 +100,7 @@ static int64_t attempt_on(struct weft__sim_socket *s, struct weft__op *op) {
 
 int64_t weft__sim_try(struct weft__driver *d, struct weft__op *op) {
     struct weft__sim *sim = weft__sim_of(d);
-    d->stats.tries++;
+    weft__own_add(&d->stats.tries, 1);
     if (op->kind == WEFT__OP_RESOLVE)
         return -EAGAIN;
     struct weft__sim_socket *s = weft__sim_socket_at(sim, op->fd);
@@ -184,7 +184,7 @@ void weft__sim_cancel(struct weft__driver *d, struct weft__op *op) {
         weft__op_cancel(d, op, -ECANCELED);
         return;
     }
-    d->stats.cancels++;
+    weft__own_add(&d->stats.cancels, 1);
     finish(sim, op, -ECANCELED);
 }
 

@@ -166,7 +166,7 @@ static void wait_in_poll(struct thread_driver *t, int64_t until_ns) {
 
 static void thread_wait(struct weft__driver *d, int64_t until_ns) {
     struct thread_driver *t = thread_of(d);
-    d->stats.waits++;
+    weft__own_add(&d->stats.waits, 1);
     if (weft__resolve_reap(d, &t->resolving) > 0 || !weft__list_is_empty(&t->finished))
         until_ns = 0;
     if (weft__list_is_empty(&t->waiting))
@@ -179,7 +179,7 @@ static void thread_wait(struct weft__driver *d, int64_t until_ns) {
 // ---- Operations -----------------------------------------------------------------------------
 
 static int64_t thread_try(struct weft__driver *d, struct weft__op *op) {
-    d->stats.tries++;
+    weft__own_add(&d->stats.tries, 1);
     return weft__socket_try(op);
 }
 

@@ -152,7 +152,7 @@ static bool may_sleep(const struct weft__uring *u) {
 // the sleep before it begins.
 static void uring_wait(struct weft__driver *d, int64_t until_ns) {
     struct weft__uring *u = uring_of(d);
-    d->stats.waits++;
+    weft__own_add(&d->stats.waits, 1);
     bool has_results = weft__resolve_reap(d, &u->resolving) > 0;
     if (!u->wake_is_armed)
         arm_wake(u);
@@ -175,7 +175,7 @@ static void uring_wake(struct weft__driver *d) {
 // --- Operations ---
 
 static int64_t uring_try(struct weft__driver *d, struct weft__op *op) {
-    d->stats.tries++;
+    weft__own_add(&d->stats.tries, 1);
     return weft__uring_try(uring_of(d), op);
 }
 
@@ -201,7 +201,7 @@ static void uring_cancel(struct weft__driver *d, struct weft__op *op) {
         weft__resolve_cancel(d, &u->resolving, op);
         return;
     }
-    d->stats.cancels++;
+    weft__own_add(&d->stats.cancels, 1);
     struct weft__uring_slot *slot = weft__uring_slot_find(u, op->slot);
     ASSERT(slot != NULL && slot->op == op);
     if (slot->phase == WEFT__URING_BACKLOG) { // the kernel does not know of it

@@ -21,7 +21,6 @@ static const int signals[SIGNAL_COUNT] = {SIGSEGV, SIGBUS};
 static struct {
     weft__fault_describe *describe; // NULL: not watching
     struct sigaction before[SIGNAL_COUNT];
-    stack_t stack_before;
     void *stack; // NULL: the thread had one of its own
 } watch;
 
@@ -57,36 +56,37 @@ static void on_fault(int number, siginfo_t *info, void *context) {
     pass_on(number, info, context);
 }
 
-static int give_stack(void) {
-    stack_t stack;
-    if (sigaltstack(NULL, &watch.stack_before) < 0)
+int weft__fault_stack_give(void **ret_stack) {
+    stack_t now, stack;
+    *ret_stack = NULL;
+    if (sigaltstack(NULL, &now) < 0)
         return -errno;
-    watch.stack = NULL;
-    if (!(watch.stack_before.ss_flags & SS_DISABLE))
+    if (!(now.ss_flags & SS_DISABLE))
         return 0;
-    int error = weft__pages_reserve(STACK_SIZE, &watch.stack);
+    int error = weft__pages_reserve(STACK_SIZE, ret_stack);
     if (error < 0)
         return error;
-    stack = (stack_t){.ss_sp = watch.stack, .ss_size = STACK_SIZE};
+    stack = (stack_t){.ss_sp = *ret_stack, .ss_size = STACK_SIZE};
     if (sigaltstack(&stack, NULL) == 0)
         return 0;
     error = -errno;
-    weft__pages_release(watch.stack, STACK_SIZE);
+    weft__pages_release(*ret_stack, STACK_SIZE);
+    *ret_stack = NULL;
     return error;
 }
 
-static void take_stack(void) {
-    if (!watch.stack)
+void weft__fault_stack_take(void *stack) {
+    stack_t none = {.ss_flags = SS_DISABLE};
+    if (!stack)
         return;
-    (void)sigaltstack(&watch.stack_before, NULL);
-    weft__pages_release(watch.stack, STACK_SIZE);
-    watch.stack = NULL;
+    (void)sigaltstack(&none, NULL);
+    weft__pages_release(stack, STACK_SIZE);
 }
 
 int weft__fault_watch(weft__fault_describe *describe) {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
-    int error = give_stack();
+    int error = weft__fault_stack_give(&watch.stack);
     if (error < 0)
         return error;
     watch.describe = describe;
@@ -107,5 +107,6 @@ void weft__fault_unwatch(void) {
     for (int i = 0; i < SIGNAL_COUNT; i++)
         if (sigaction(signals[i], NULL, &now) == 0 && now.sa_sigaction == on_fault)
             (void)sigaction(signals[i], &watch.before[i], NULL);
-    take_stack();
+    weft__fault_stack_take(watch.stack);
+    watch.stack = NULL;
 }

@@ -66,7 +66,12 @@ int weft__os_thread_create(struct weft__os_thread *ret_thread, const char *name,
 void weft__os_thread_join(struct weft__os_thread *thread);
 void weft__os_thread_detach(struct weft__os_thread *thread); // nobody will join it
 void weft__os_yield(void);
+
+// How many processors the process may keep busy (cpu.c), at least 1.
 uint32_t weft__os_cpu_count(void);
+// The part of it that control groups say, 0: nothing. From files that tests can write: one like
+// /proc/self/cgroup, and the folder where groups are mounted.
+uint32_t weft__os_cpu_quota(const char *groups, const char *fs);
 
 // Calls `fn(arg)` when the calling thread ends; one registration a thread, the last one counts. The
 // main thread ends in this sense by pthread_exit(3) only, not by exit(3).

@@ -5,16 +5,9 @@
 #ifndef WEFT_OS_PAGES_H
 #define WEFT_OS_PAGES_H
 
-#include <stddef.h>
+#include "base/guard.h"
 
-// How an access to a page is made to fault, best first. Each costs less memory and fewer of the
-// kernel's mappings (vm.max_map_count) than the next, except the last, which guards nothing.
-enum weft__guard {
-    WEFT__GUARD_INSTALL,  // MADV_GUARD_INSTALL, Linux 6.13: no mapping of its own
-    WEFT__GUARD_MPROTECT, // PROT_NONE: splits the mapping, two more a guard
-    WEFT__GUARD_NONE,
-    WEFT__GUARD_COUNT,
-};
+#include <stddef.h>
 
 // The size of a page in bytes; every base and size below is a multiple of it.
 size_t weft__pages_size(void);

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 struct launch { // from create to the first line of the thread, which frees it
     void (*fn)(void *);
@@ -82,13 +81,4 @@ void weft__os_thread_detach(struct weft__os_thread *thread) {
 
 void weft__os_yield(void) {
     (void)sched_yield(); // cannot fail on Linux
-}
-
-// The processors that this thread may run on, which is what a container or taskset(1) leaves.
-uint32_t weft__os_cpu_count(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        return (uint32_t)CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN); // more processors than a cpu_set_t has bits
-    return online > 0 ? (uint32_t)online : 1;
 }

@@ -76,6 +76,10 @@ void weft__unpark_own(struct weft__waiter *waiter) {
         (void)weft__exchange(&waiter->word, WOKEN, acq_rel);
 }
 
+bool weft__is_parked(struct weft__waiter *waiter) {
+    return weft__load(&waiter->word, relaxed) == PARKED;
+}
+
 void weft__wakers_drain(struct weft__waiter *self) {
     while (weft__load(&self->wakers, seq_cst) != 0)
         weft__os_yield();

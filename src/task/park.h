@@ -18,6 +18,9 @@ void weft__unpark(struct weft__waiter *waiter);
 // The same on the waiter's own thread, which is awake: a plain thread's driver need not be told.
 void weft__unpark_own(struct weft__waiter *waiter);
 
+// Whether it waits in a park at this moment.
+bool weft__is_parked(struct weft__waiter *waiter);
+
 // Waits until no wake of the calling thread's record is under way (park.c, rule 4).
 void weft__wakers_drain(struct weft__waiter *self);
 

@@ -1,39 +1,29 @@
 // SPDX-License-Identifier: MIT
 //
-// Starting and stopping, and what is said at exit.
-//
-// `living` counts the tasks, and those that are about to be: a caller of weft_go counts itself in
-// first. weft_stop ends the runtime by moving `living` from 0 to CLOSED; who counts in and finds
-// CLOSED counts out again and has met no runtime. So memory that a weft_go uses cannot go away
-// under it.
+// Starting, ending, and what is said at exit. When a runtime may end: stop.c.
 #include "task/runtime.h"
 
 #include "driver/driver.h"
 #include "os/os.h"
-#include "task/park.h"
 #include "task/thread.h"
+#include "task/worker_thread.h"
 
 #include <errno.h>
 #include <string.h>
 #include <weft/task.h>
 
-static const uint32_t CLOSED = (uint32_t)1 << 31;
-
 static WEFT__ATOMIC(struct weft__runtime *) current;
 static struct weft__lock start_lock;
 static bool are_hooks_set; // guarded by start_lock
 
-// ---- At exit, and after a fork
-// --------------------------------------------------------------------
+// ---- At exit, and after a fork --------------------------------------------------------------
 
+// Any thread may call exit(3), also while another one stops the runtime.
 static void at_exit(void) {
-    weft__foreign_enter(); // any thread may call exit(3), also while another one stops the runtime
-    struct weft__runtime *runtime = weft__load(&current, seq_cst);
-    uint32_t living = runtime ? weft__load(&runtime->living, relaxed) : 0;
-    weft__foreign_leave();
-    if (living > 0 && living < CLOSED)
-        weft__log(WEFT__LOG_WARN, "the process ends while %u task%s alive", living,
-                  living == 1 ? " was" : "s were");
+    uint64_t living = weft__runtime_living_now();
+    if (living > 0)
+        weft__log(WEFT__LOG_WARN, "the process ends while %llu task%s alive",
+                  (unsigned long long)living, living == 1 ? " was" : "s were");
 }
 
 static int set_hooks(void) {
@@ -53,39 +43,139 @@ void weft__runtime_after_fork(void) {
 // ---- Starting -------------------------------------------------------------------------------
 
 struct weft__runtime *weft__runtime_now(void) {
-    return weft__load(&current, acquire);
+    return weft__load(&current, seq_cst); // see weft__foreign_drain
 }
 
-static int make(struct weft__waiter *self, struct weft__driver *driver,
-                const weft_options *options) {
+static void free_all(struct weft__runtime *runtime) {
+    weft__free(runtime->os_threads);
+    for (uint32_t i = 0; runtime->workers && i < runtime->worker_count; i++)
+        weft__free(runtime->workers[i]);
+    weft__free(runtime->workers);
+    weft__free(runtime);
+}
+
+static struct weft__runtime *allocate(uint32_t count) {
     struct weft__runtime *runtime = weft__alloc(sizeof *runtime);
-    struct weft__worker *worker = weft__alloc(sizeof *worker);
-    int error = runtime && worker ? set_hooks() : -ENOMEM;
-    if (error == 0)
-        error = weft__worker_init(worker, runtime, driver, options->stack_size);
-    if (error < 0) {
-        weft__free(worker);
-        weft__free(runtime);
-        return error;
+    if (!runtime)
+        return NULL;
+    runtime->worker_count = count;
+    weft__store(&runtime->threads, 1, relaxed);
+    runtime->workers = weft__alloc(count * sizeof *runtime->workers);
+    runtime->os_threads = weft__alloc(count * sizeof *runtime->os_threads);
+    bool is_complete = runtime->workers && runtime->os_threads;
+    for (uint32_t i = 0; is_complete && i < count; i++) {
+        runtime->workers[i] = weft__alloc(sizeof *runtime->workers[i]);
+        is_complete = runtime->workers[i] != NULL;
+        if (is_complete)
+            runtime->workers[i]->index = i;
     }
-    runtime->workers[0] = worker;
-    runtime->zero = weft__thread_zero(self);
-    weft__task_pool_init(&runtime->pool);
-    weft__scope_init_root(&runtime->root);
-    weft__store(&weft__orphaned, 0, relaxed);
-    weft__worker_adopt(worker, runtime->zero);
-    runtime->reports_overflow = !options->no_overflow_report && weft__overflow_watch() == 0;
-    weft__store(&current, runtime, release);
+    if (is_complete && set_hooks() == 0) {
+        weft__task_pool_init(&runtime->pool);
+        weft__scope_init_root(&runtime->root);
+        return runtime;
+    }
+    free_all(runtime);
+    return NULL;
+}
+
+// The workers that have threads of their own. With `may_be_fewer` those count that could be had.
+static int start_threads(struct weft__runtime *runtime, struct weft__worker_plan *plan,
+                         bool may_be_fewer) {
+    uint32_t count = runtime->worker_count;
+    uint32_t i = runtime->has_own_threads ? 0 : 1;
+    for (; i < count; i++) {
+        int error = weft__worker_thread_start(runtime, runtime->workers[i], plan);
+        if (error == 0 && i == 0)
+            plan->driver = runtime->workers[0]->driver->class->name; // one ladder for all
+        if (error < 0 && (!may_be_fewer || i == 0)) {
+            weft__worker_threads_end(runtime, i);
+            return error;
+        }
+        if (error < 0)
+            break;
+    }
+    if (i < count)
+        weft__log(WEFT__LOG_WARN,
+                  "%u workers instead of %u: no more could be started (raise "
+                  "ulimit -u, ulimit -l or the memory limit)",
+                  i, count);
+    for (uint32_t rest = i; rest < count; rest++)
+        weft__free(runtime->workers[rest]);
+    runtime->worker_count = i;
     return 0;
 }
 
 // With start_lock held; nobody runs.
-static int start_on(struct weft__waiter *self, struct weft__driver *driver,
+static void publish(struct weft__runtime *runtime, struct weft__waiter *self,
                     const weft_options *options) {
-    int error = make(self, driver, options);
-    if (error < 0)
-        driver->class->stop(driver);
-    return error;
+    weft__store(&weft__orphaned, 0, relaxed);
+    if (!runtime->has_own_threads) {
+        runtime->zero = weft__thread_zero(self);
+        weft__worker_adopt(runtime->workers[0], runtime->zero);
+    }
+    runtime->reports_overflow = !options->no_overflow_report && weft__overflow_watch() == 0;
+    weft__store(&current, runtime, release);
+    weft__worker_threads_go(runtime);
+}
+
+// `driver` is worker 0's, already started on this thread, and taken even on failure; NULL: worker 0
+// has a thread of its own.
+static int start_on(struct weft__waiter *self, struct weft__driver *driver, uint32_t count,
+                    bool may_be_fewer, const weft_options *options,
+                    struct weft__worker_plan *plan) {
+    struct weft__runtime *runtime = allocate(count);
+    int error = runtime ? 0 : -ENOMEM;
+    if (error == 0 && driver)
+        error = weft__worker_init(runtime->workers[0], runtime, driver, plan->stack_size, count);
+    if (error < 0) {
+        if (driver)
+            driver->class->stop(driver);
+        if (runtime)
+            free_all(runtime);
+        return error;
+    }
+    runtime->has_own_threads = driver == NULL;
+    error = start_threads(runtime, plan, may_be_fewer);
+    if (error < 0) {
+        if (driver)
+            weft__worker_destroy(runtime->workers[0]);
+        free_all(runtime);
+        return error;
+    }
+    publish(runtime, self, options);
+    return 0;
+}
+
+// How many workers: asked for, by the program or by WEFT_WORKERS, or as many as there are
+// processors. 0: what was asked for is no such number.
+static uint32_t worker_count(const weft_options *options, bool *ret_is_asked) {
+    const char *text = weft__env("WEFT_WORKERS");
+    *ret_is_asked = options->workers != 0 || text;
+    if (options->workers != 0)
+        return options->workers > 0 && options->workers <= WEFT__WORKERS_MAX
+                   ? (uint32_t)options->workers
+                   : 0;
+    if (!text) {
+        uint32_t count = weft__os_cpu_count();
+        return count < WEFT__WORKERS_MAX ? count : WEFT__WORKERS_MAX;
+    }
+    uint32_t count = 0;
+    for (; *text >= '0' && *text <= '9' && count <= WEFT__WORKERS_MAX; text++)
+        count = count * 10 + (uint32_t)(*text - '0');
+    return *text == '\0' && count <= WEFT__WORKERS_MAX ? count : 0;
+}
+
+// Worker 0's driver decides for all: it is made here, or, with own threads, on its own.
+static int start_drivers(struct weft__waiter *self, const weft_options *options, uint32_t count,
+                         bool may_be_fewer, struct weft__worker_plan *plan) {
+    struct weft__driver *driver = NULL;
+    if (!options->own_threads) {
+        int error = weft__driver_start(plan->driver, &driver, plan->note, plan->note_size);
+        if (error < 0)
+            return error;
+        plan->driver = driver->class->name;
+    }
+    return start_on(self, driver, count, may_be_fewer, options, plan);
 }
 
 static int start_locked(struct weft__waiter *self, const weft_options *options) {
@@ -93,15 +183,23 @@ static int start_locked(struct weft__waiter *self, const weft_options *options) 
         return (int)weft__failed(self, "start", 0, -EALREADY);
     if (!options->alloc != !options->free)
         return (int)weft__failed_text(self, "start", "", "alloc and free go together", -EINVAL);
-    const char *name = options->driver ? options->driver : weft__env("WEFT_DRIVER");
+    bool is_count_asked;
+    uint32_t count = worker_count(options, &is_count_asked);
+    if (count == 0)
+        return (int)weft__failed_text(self, "start", "", "the number of workers is from 1 to 1024",
+                                      -EINVAL);
     struct weft__allocator allocator = {options->alloc, options->free, options->alloc_context};
     weft__log_to(options->log, options->log_context);
     weft__alloc_use(options->alloc ? &allocator : NULL);
     char note[WEFT__SUBJECT_SIZE * 2] = "";
-    struct weft__driver *driver;
-    int error = weft__driver_start(name, &driver, note, sizeof note);
-    if (error == 0)
-        error = start_on(self, driver, options);
+    struct weft__worker_plan plan = {
+        .driver = options->driver ? options->driver : weft__env("WEFT_DRIVER"),
+        .stack_size = options->stack_size,
+        .note = note,
+        .note_size = sizeof note,
+    };
+    plan.may_fall_back = !plan.driver || strcmp(plan.driver, "auto") == 0;
+    int error = start_drivers(self, options, count, !is_count_asked, &plan);
     if (error < 0) {
         weft__alloc_use(NULL);
         weft__log_to(NULL, NULL);
@@ -126,12 +224,8 @@ int weft_priv_start(const weft_options *given, size_t size) {
     return error;
 }
 
-// For the first weft_go. That another thread was quicker is no failure, and leaves no record of
-// one.
-static int start_if_none(void) {
-    struct weft__waiter *self = weft__self();
-    if (!self)
-        return -ENOMEM;
+// That another thread was quicker is no failure, and leaves no record of one.
+int weft__runtime_start_if_none(struct weft__waiter *self) {
     weft__lock(&start_lock);
     bool runs = weft__load(&current, relaxed) != NULL;
     int error = runs ? 0 : start_locked(self, &(weft_options){0});
@@ -142,107 +236,53 @@ static int start_if_none(void) {
 int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *driver) {
     weft__lock(&start_lock);
     bool runs = weft__load(&current, relaxed) != NULL;
-    int error = runs ? -EALREADY : start_on(self, driver, &(weft_options){0});
+    struct weft__worker_plan plan = {0};
+    int error = runs ? -EALREADY : start_on(self, driver, 1, false, &(weft_options){0}, &plan);
     weft__unlock(&start_lock);
     if (runs)
         driver->class->stop(driver);
     return error;
 }
 
-// ---- Counting tasks -------------------------------------------------------------------------
+// ---- Ending ---------------------------------------------------------------------------------
 
-int weft__runtime_enter(struct weft__runtime **ret_runtime) {
-    for (;;) {
-        weft__foreign_enter();
-        struct weft__runtime *runtime = weft__load(&current, seq_cst);
-        bool is_in = false;
-        if (runtime) {
-            is_in = weft__fetch_add(&runtime->living, 1, acq_rel) < CLOSED;
-            if (!is_in)
-                weft__fetch_sub(&runtime->living, 1, relaxed);
-        }
-        weft__foreign_leave();
-        if (is_in) {
-            *ret_runtime = runtime;
-            return 0;
-        }
-        int error = runtime ? 0 : start_if_none();
-        if (error < 0)
-            return error;
-        weft__os_yield(); // one that stops is gone in a moment; one that was started is there
-    }
-}
-
-// The count goes down before `stopping` is read, and weft_stop sets that before it reads the count,
-// so at least one sees the other. With a count of 0 the runtime may end: hence the foreign section.
-void weft__runtime_task_ended(struct weft__runtime *runtime) {
-    weft__foreign_enter();
-    bool is_last = weft__fetch_sub(&runtime->living, 1, seq_cst) == 1;
-    if (is_last && weft__load(&runtime->stopping, seq_cst))
-        weft__unpark(&runtime->zero->waiter);
-    weft__foreign_leave();
-}
-
-// ---- Stopping -------------------------------------------------------------------------------
-
-static bool close_if_empty(struct weft__runtime *runtime) {
-    uint32_t none = 0;
-    return weft__cas(&runtime->living, &none, CLOSED, seq_cst);
-}
-
-static int wait_for_all(struct weft__runtime *runtime, struct weft__waiter *self,
-                        int64_t grace_ns) {
-    int64_t now = weft__fresh_now(self);
-    int64_t until = grace_ns > INT64_MAX - now ? INT64_MAX : now + grace_ns;
-    weft__store(&runtime->stopping, 1, seq_cst);
-    weft__scope_cancel(&runtime->root, self);
-    while (!close_if_empty(runtime)) {
-        if (weft__fresh_now(self) >= until)
-            return -ETIMEDOUT;
-        weft__park(self, until);
-    }
-    return 0;
-}
-
-static void end(struct weft__runtime *runtime) {
-    struct weft__worker *worker = runtime->workers[0];
+void weft__runtime_end(struct weft__runtime *runtime) {
     weft__lock(&start_lock);
     weft__scope_orphan_children(&runtime->root);
-    weft__scope_disown_all(&runtime->zero->waiter);
+    if (runtime->zero)
+        weft__scope_disown_all(&runtime->zero->waiter);
     weft__store(&current, NULL, seq_cst);
-    weft__foreign_drain();
+    weft__runtime_drain();
+    weft__worker_threads_end(runtime, runtime->worker_count);
     if (runtime->reports_overflow)
         weft__overflow_unwatch();
-    weft__worker_release(worker, runtime->zero, weft__thread_driver(runtime->zero));
-    weft__worker_destroy(worker);
+    if (runtime->zero) {
+        weft__worker_release(runtime->workers[0], runtime->zero,
+                             weft__thread_driver(runtime->zero));
+        weft__worker_destroy(runtime->workers[0]);
+    }
     weft__task_pool_destroy(&runtime->pool);
-    weft__free(worker);
-    weft__free(runtime);
+    free_all(runtime);
     weft__alloc_use(NULL);
     weft__log_to(NULL, NULL);
     weft__unlock(&start_lock);
 }
 
-int weft_stop(int64_t grace_ns) {
-    struct weft__waiter *self = weft__self();
-    if (!self)
-        return -ENOMEM;
+// Makes the caller the one that stops. Task zero alone may; with own threads, any plain thread, but
+// one at a time.
+int weft__runtime_begin_stop(struct weft__waiter *self, struct weft__runtime **ret_runtime) {
+    weft__lock(&start_lock);
     struct weft__runtime *runtime = weft__load(&current, acquire);
-    if (weft__is_orphan())
-        return (int)weft__failed(self, "stop", 0, -ECHILD);
+    int error = 0;
     if (!runtime)
-        return (int)weft__failed(self, "stop", 0, -ENOENT);
-    if (!self->is_thread ||
-        !self->worker) // not task zero: for it alone the runtime must not go away
-        return (int)weft__failed(self, "stop", 0, -EPERM);
-    if (grace_ns < 0)
-        return (int)weft__failed(self, "stop", 0, -EINVAL);
-    int error = wait_for_all(runtime, self, grace_ns);
-    if (error < 0) {
-        weft__log(WEFT__LOG_WARN, "stop: %u tasks are still alive after the grace",
-                  weft__load(&runtime->living, relaxed));
-        return (int)weft__failed_text(self, "stop", "", "tasks are still alive", error);
-    }
-    end(runtime);
-    return 0;
+        error = -ENOENT;
+    else if (!self->is_thread || !self->worker == !runtime->has_own_threads)
+        error = -EPERM;
+    else if (weft__load(&runtime->stopper, relaxed))
+        error = -EBUSY;
+    else
+        weft__store(&runtime->stopper, self, seq_cst);
+    weft__unlock(&start_lock);
+    *ret_runtime = runtime;
+    return error;
 }

@@ -5,23 +5,51 @@
 #ifndef WEFT__RUNTIME_H
 #define WEFT__RUNTIME_H
 
+#include "task/balance.h"
 #include "task/scope.h"
 #include "task/task.h"
 
 struct weft__runtime {
-    struct weft__worker *workers[1];
-    struct weft__task *zero; // of worker 0
+    struct weft__worker **workers;
+    uint32_t worker_count;
+    bool has_own_threads; // else the thread that started it is worker 0's
+    bool reports_overflow;
+    struct weft__task *zero; // of worker 0; with own threads NULL
     struct weft__task_pool pool;
     struct weft__scope root;
-    WEFT__ATOMIC(uint32_t) living; // tasks not yet ended, or CLOSED (runtime.c)
-    WEFT__ATOMIC(uint32_t) stopping;
-    bool reports_overflow;
+    struct weft__balance balance;
+    WEFT__ATOMIC(uint32_t) gate;    // plain threads inside weft_go, or CLOSED (runtime.c)
+    WEFT__ATOMIC(uint64_t) outside; // tasks that plain threads have started
+    WEFT__ATOMIC(struct weft__waiter *) stopper; // who is in weft_stop, if anybody
+    WEFT__ATOMIC(uint32_t) up, threads;          // worker_thread.c's
+    struct weft__os_thread *os_threads;          // likewise; one for each worker
 };
 
-// Counts a coming task in, starting the runtime if there is none. Returns 0 or why it did not
-// start.
-int weft__runtime_enter(struct weft__runtime **ret_runtime);
-void weft__runtime_task_ended(struct weft__runtime *runtime);
+// Around a weft_go, so that the runtime stays; starts one if there is none. Returns 0 or why it did
+// not start. In between, weft__runtime_count comes before the task may end.
+int weft__runtime_enter(struct weft__waiter *self, struct weft__runtime **ret_runtime);
+void weft__runtime_count(struct weft__runtime *runtime, struct weft__waiter *self);
+void weft__runtime_leave(struct weft__runtime *runtime, struct weft__waiter *self);
+
+// stop.c's, for runtime.c: living tasks of the runtime there is; and waits until no plain thread is
+// about to use one that is there no more.
+uint64_t weft__runtime_living_now(void);
+void weft__runtime_drain(void);
+
+// Ends it: nothing runs any more, and nobody comes any more. On the thread that may stop it.
+void weft__runtime_end(struct weft__runtime *runtime);
+// How weft_stop begins: makes the caller the one that stops, if it may. 0 or what weft_stop
+// answers.
+int weft__runtime_begin_stop(struct weft__waiter *self, struct weft__runtime **ret_runtime);
+// The runtime if there is one, else starts one. For a plain thread's first weft_go.
+int weft__runtime_start_if_none(struct weft__waiter *self);
+
+// By a worker that goes to sleep: wakes who waits for the last task to end, if that has. True: it
+// has, and somebody was woken.
+bool weft__runtime_look_if_over(struct weft__runtime *runtime);
+// Tasks started and not ended, a moment ago; and those of them that wait for something.
+uint64_t weft__runtime_living(struct weft__runtime *runtime);
+size_t weft__runtime_parked(struct weft__runtime *runtime);
 
 // The one that runs, or NULL. For tests and reports.
 struct weft__runtime *weft__runtime_now(void);
@@ -29,7 +57,7 @@ struct weft__runtime *weft__runtime_now(void);
 // In the child of a fork there is none.
 void weft__runtime_after_fork(void);
 
-// Starts with a driver that the caller made, on defaults; takes it, even on failure.
+// Starts one worker with a driver that the caller made, on defaults; takes it, even on failure.
 int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *driver);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/assert.h"
 #include "os/os.h"
+#include "os/pages.h"
 #include "task/context_tools.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #ifndef WEFT_TASK_STACK_H
 #define WEFT_TASK_STACK_H
 
-#include "os/pages.h"
+#include "base/guard.h"
 
 #include <stdbool.h>
 #include <stddef.h>

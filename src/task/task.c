@@ -4,16 +4,14 @@
 #include "task/task.h"
 
 #include "os/os.h"
-#include "task/park.h"
 #include "task/runtime.h"
-#include "task/scope.h"
 
 #include <errno.h>
 #include <string.h>
 #include <weft/io.h>
 #include <weft/task.h>
 
-enum { CHUNK_COUNT = 64, NAME_SIZE = 32, STACK_ALIGNMENT = 16 };
+enum { CHUNK_COUNT = 64, BATCH = 32, NAME_SIZE = 32, STACK_ALIGNMENT = 16 };
 
 struct weft__task_chunk {
     struct weft__task_chunk *next;
@@ -48,21 +46,66 @@ static bool grow(struct weft__task_pool *pool) {
     return true;
 }
 
-struct weft__task *weft__task_take(struct weft__task_pool *pool) {
+static struct weft__list *pop(struct weft__task_pool *pool) {
+    if (weft__list_is_empty(&pool->free) && !grow(pool))
+        return NULL;
+    return weft__list_pop_front(&pool->free);
+}
+
+// Returns one and puts a few more at hand.
+static struct weft__list *fetch(struct weft__task_pool *pool, struct weft__task_cache *cache) {
     weft__lock(&pool->lock);
-    struct weft__list *node = NULL;
-    if (!weft__list_is_empty(&pool->free) || grow(pool))
-        node = weft__list_pop_front(&pool->free);
+    struct weft__list *node = pop(pool);
+    while (node && cache && cache->count < BATCH && !weft__list_is_empty(&pool->free)) {
+        weft__list_push_back(&cache->free, weft__list_pop_front(&pool->free));
+        cache->count++;
+    }
     weft__unlock(&pool->lock);
+    return node;
+}
+
+struct weft__task *weft__task_take(struct weft__task_pool *pool, struct weft__task_cache *cache) {
+    struct weft__list *node = NULL;
+    if (cache && cache->count > 0) {
+        node = weft__list_pop_front(&cache->free);
+        cache->count--;
+    } else {
+        node = fetch(pool, cache);
+    }
     return node ? WEFT__CONTAINER(node, struct weft__task, link) : NULL;
 }
 
-void weft__task_give(struct weft__task_pool *pool, struct weft__task *task) {
+// Where more tasks end than start, what is too much goes back for the others.
+static void give_back(struct weft__task_pool *pool, struct weft__task_cache *cache) {
+    weft__lock(&pool->lock);
+    for (; cache->count > BATCH; cache->count--) {
+        struct weft__list *node = weft__list_last(&cache->free);
+        weft__list_remove(node);
+        weft__list_push_back(&pool->free, node);
+    }
+    weft__unlock(&pool->lock);
+}
+
+void weft__task_give(struct weft__task_pool *pool, struct weft__task_cache *cache,
+                     struct weft__task *task) {
     weft__free(task->name);
     task->name = NULL;
-    weft__lock(&pool->lock);
-    weft__list_push_front(&pool->free, &task->link);
-    weft__unlock(&pool->lock);
+    if (!cache) {
+        weft__lock(&pool->lock);
+        weft__list_push_front(&pool->free, &task->link);
+        weft__unlock(&pool->lock);
+        return;
+    }
+    weft__list_push_front(&cache->free, &task->link);
+    if (++cache->count > 2 * BATCH)
+        give_back(pool, cache);
+}
+
+void weft__task_pool_walk(struct weft__task_pool *pool,
+                          void (*visit)(struct weft__task *task, void *arg), void *arg) {
+    for (struct weft__task_chunk *chunk = pool->chunks; chunk; chunk = chunk->next)
+        for (int i = 0; i < CHUNK_COUNT; i++)
+            visit(&chunk->tasks[i], arg);
 }
 
 // ---- The first frame and the last -----------------------------------------------------------
@@ -85,7 +128,9 @@ static void task_main(void *arg) {
 }
 
 // The record of the last failure lies at the top of the stack, in a page that is touched anyway.
-void weft__task_prepare(struct weft__task *task) {
+void weft__task_prepare(struct weft__task *task, struct weft__worker *worker) {
+    task->waiter.worker = worker;
+    task->waiter.driver = worker->driver;
     uintptr_t top = (uintptr_t)task->stack.top - sizeof *task->waiter.failure;
     top &= ~(uintptr_t)(STACK_ALIGNMENT - 1);
     task->waiter.failure = (struct weft__failure *)top;
@@ -95,97 +140,105 @@ void weft__task_prepare(struct weft__task *task) {
                        task);
 }
 
-void weft__task_end(struct weft__task *task) {
-    struct weft__runtime *runtime = task->waiter.worker->runtime;
-    struct weft__scope *scope = task->waiter.scope;
+void weft__task_end(struct weft__task *task, struct weft__worker *worker) {
     weft__context_drop(&task->context);
-    weft__scope_remove(scope, task, task->result);
-    weft__task_give(&runtime->pool, task);
-    weft__runtime_task_ended(runtime);
+    weft__scope_remove(task->waiter.scope, task, task->result);
+    weft__task_give(&worker->runtime->pool, &worker->cache, task);
 }
 
 // ---- weft_go --------------------------------------------------------------------------------
 
 // The record may be one that a late waker still knows: only what such a one does not touch is
 // written plainly.
-static void reset(struct weft__task *task, struct weft__waiter *self, struct weft__worker *worker) {
+static void reset(struct weft__task *task, const struct weft__task *what,
+                  struct weft__waiter *self) {
     struct weft__waiter *waiter = &task->waiter;
     weft__store(&waiter->word, 0, relaxed);
     weft__store(&waiter->cancelled, 0, relaxed);
-    waiter->worker = worker;
-    waiter->driver = worker->driver;
+    waiter->worker = NULL;
+    waiter->driver = NULL;
     waiter->failure = NULL;
     waiter->blocks = NULL;
     waiter->shields = 0;
     waiter->inherited = waiter->deadline = self->deadline;
     waiter->may_not_wait = false;
-    task->is_started = task->is_finished = false;
+    task->is_started = task->is_finished = task->is_pinned = false;
     task->wake_at = INT64_MAX;
     task->stack_size = 0;
-    task->fn = NULL;
-    task->handle_fn = NULL;
+    task->fn = what->fn;
+    task->handle_fn = what->handle_fn;
+    task->arg = what->arg;
 }
 
-static int apply(struct weft__task *task, const weft_task_options *given, size_t size) {
-    weft_task_options options = {0};
-    if (given)
-        memcpy(&options, given, size < sizeof options ? size : sizeof options);
-    if (options.stack_size > UINT32_MAX)
-        return -EINVAL;
-    task->stack_size = (uint32_t)options.stack_size;
-    if (!options.name)
+static int apply(struct weft__task *task, const weft_task_options *options) {
+    task->stack_size = (uint32_t)options->stack_size;
+    task->is_pinned = options->worker != 0;
+    if (!options->name)
         return 0;
     task->name = weft__alloc(NAME_SIZE);
     if (!task->name)
         return -ENOMEM;
-    strncpy(task->name, options.name, NAME_SIZE - 1);
+    strncpy(task->name, options->name, NAME_SIZE - 1);
     return 0;
+}
+
+// A connection is placed where there are the fewest tasks, since it will stay there. Any other task
+// begins near the one that starts it, and may be stolen.
+static void place(struct weft__runtime *runtime, struct weft__waiter *self, struct weft__task *task,
+                  int wanted) {
+    if (wanted > 0)
+        weft__worker_place(runtime->workers[wanted - 1], task);
+    else if (wanted == WEFT_WORKER_HERE)
+        weft__worker_place(self->worker, task);
+    else if (self->worker && !task->handle_fn)
+        weft__worker_spawn(self->worker, task);
+    else
+        weft__worker_place(weft__balance_place(runtime), task);
 }
 
 static int launch(struct weft__runtime *runtime, struct weft__waiter *self, weft_scope *scope,
-                  const struct weft__task *what, const weft_task_options *options, size_t size) {
-    struct weft__task *task = weft__task_take(&runtime->pool);
+                  const struct weft__task *what, const weft_task_options *options) {
+    struct weft__task_cache *cache = self->worker ? &self->worker->cache : NULL;
+    if (options->worker > (int)runtime->worker_count || options->worker < WEFT_WORKER_HERE ||
+        (options->worker == WEFT_WORKER_HERE && !self->worker))
+        return -EINVAL;
+    struct weft__task *task = weft__task_take(&runtime->pool, cache);
     if (!task)
         return -ENOMEM;
-    struct weft__worker *worker = self->worker ? self->worker : runtime->workers[0];
-    reset(task, self, worker);
-    task->fn = what->fn;
-    task->handle_fn = what->handle_fn;
-    task->arg = what->arg;
-    int error = apply(task, options, size);
+    reset(task, what, self);
+    int error = apply(task, options);
     if (error == 0)
         error = weft__scope_add((struct weft__scope *)scope, self, task, &runtime->root);
     if (error < 0) {
-        weft__task_give(&runtime->pool, task);
+        weft__task_give(&runtime->pool, cache, task);
         return error;
     }
-    weft__foreign_enter(); // the task may have ended, and the runtime with it, before place returns
-    weft__worker_place(worker, task);
-    weft__foreign_leave();
+    weft__runtime_count(runtime, self);
+    place(runtime, self, task, options->worker);
     return 0;
 }
 
-static int go(weft_scope *scope, const struct weft__task *what, const weft_task_options *options,
+static int go(weft_scope *scope, const struct weft__task *what, const weft_task_options *given,
               size_t size) {
     struct weft__waiter *self = weft__self();
+    weft_task_options options = {0};
     if (!self)
         return -ENOMEM;
+    if (given)
+        memcpy(&options, given, size < sizeof options ? size : sizeof options);
     if (weft__is_orphan())
         return (int)weft__failed(self, "go", 0, -ECHILD);
-    if (!scope || (!what->fn && !what->handle_fn))
+    if (!scope || (!what->fn && !what->handle_fn) || options.stack_size > UINT32_MAX)
         return (int)weft__failed(self, "go", 0, -EINVAL);
     if (self->may_not_wait) // on the reserve stack: there is none for a child either
         return (int)weft__failed(self, "go", 0, -ENOMEM);
     struct weft__runtime *runtime;
-    int error = weft__runtime_enter(&runtime);
+    int error = weft__runtime_enter(self, &runtime);
     if (error < 0)
         return error;
-    error = launch(runtime, self, scope, what, options, size);
-    if (error < 0) {
-        weft__runtime_task_ended(runtime);
-        return (int)weft__failed(self, "go", 0, error);
-    }
-    return 0;
+    error = launch(runtime, self, scope, what, &options);
+    weft__runtime_leave(runtime, self);
+    return error < 0 ? (int)weft__failed(self, "go", 0, error) : 0;
 }
 
 int weft_priv_go(weft_scope *scope, int (*fn)(void *), void *arg, const weft_task_options *options,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a task between weft_go and its scope: made, prepared on a stack, ended; and the pool
-// its record comes from. Which task runs when is worker.c.
+// The pool that records of tasks come from. A task's life between weft_go and its scope is task.c,
+// when it runs worker.c.
 #ifndef WEFT__TASK_H
 #define WEFT__TASK_H
 
 #include "os/lock.h"
 #include "task/worker.h"
 
-// Records of tasks, in chunks that live as long as the runtime. The lock guards both lists: tasks
-// are started from any thread.
+// Records of tasks, in chunks that live as long as the runtime; each worker has some at hand. The
+// lock guards all below it.
 struct weft__task_pool {
     struct weft__lock lock;
     struct weft__list free;
@@ -18,12 +18,12 @@ struct weft__task_pool {
 
 void weft__task_pool_init(struct weft__task_pool *pool);
 void weft__task_pool_destroy(struct weft__task_pool *pool);
-struct weft__task *weft__task_take(struct weft__task_pool *pool); // NULL: no memory
-void weft__task_give(struct weft__task_pool *pool, struct weft__task *task);
-
-// Lays the first frame on the stack that the task was given.
-void weft__task_prepare(struct weft__task *task);
-// The function has returned and the stack is gone: tells the scope, releases the record.
-void weft__task_end(struct weft__task *task);
+// `cache` is the calling worker's; NULL: a plain thread has none. NULL: no memory.
+struct weft__task *weft__task_take(struct weft__task_pool *pool, struct weft__task_cache *cache);
+void weft__task_give(struct weft__task_pool *pool, struct weft__task_cache *cache,
+                     struct weft__task *task);
+// Every record there is, in use or not; with the lock held.
+void weft__task_pool_walk(struct weft__task_pool *pool,
+                          void (*visit)(struct weft__task *task, void *arg), void *arg);
 
 #endif

@@ -5,59 +5,50 @@
 //
 // Order. A turn is at most WEFT__TURN picks, or until a task has used up its budget of operations,
 // then the timers, then the driver. Ready tasks run in FIFO order; after every WEFT__START_EVERY of
-// them, or when none is ready, one that was not started: the newest, each WEFT__OLDEST_EVERY-th
-// time the oldest. Newest first makes a tree of tasks depth-first, so that it needs few stacks; the
-// oldest now and then keeps them from starving. The simulator picks otherwise.
+// them, or when none is ready, one that was not started (unstarted.c). The simulator picks
+// otherwise.
 //
-// Sleep. Other threads have one door, the inbox: push, fence, look at `sleeping`, wake the driver.
-// The worker stores `sleeping`, fence, looks at the inbox once more, waits. With both fences at
-// least one of the two sees the other (store buffering); without either a wake is lost.
+// Sleep. Other threads have two doors, the inbox for tasks that were woken and the queue of placed
+// ones: push, fence, look at `sleeping`, wake the driver. The worker stores `sleeping`, fence,
+// looks at both once more, waits. With both fences at least one of the two sees the other (store
+// buffering); without either a wake is lost. A worker without anything to do looks for what others
+// have not started before it sleeps (balance.c).
 #include "task/worker.h"
 
 #include "driver/driver.h"
-#include "os/os.h"
+#include "task/balance.h"
 #include "task/park.h"
-#include "task/task.h"
-
-#include <errno.h>
-
-enum {
-    TRIM_COUNT = 256, // idle stacks with memory behind them before some is given back
-};
-static const int64_t TRIM_EVERY_NS = 1000000000;
-static const int64_t STARVED_FOR_NS = 100000000; // then a stack is asked for again
+#include "task/unstarted.h"
 
 static uint32_t choose(struct weft__worker *worker, enum weft__choice what, size_t n) {
     return worker->driver->class->choose(worker->driver, what, (uint32_t)n);
 }
 
-static struct weft__task *task_at(struct weft__list *list, size_t index) {
-    struct weft__list *node = list->next;
-    while (index-- > 0)
-        node = node->next;
-    return WEFT__CONTAINER(node, struct weft__task, link);
+static void count(WEFT__ATOMIC(uint64_t) * counter) {
+    weft__own_add(counter, 1);
 }
 
-// ---- The inbox ------------------------------------------------------------------------------
+// ---- The doors ------------------------------------------------------------------------------
+
+void weft__worker_nudge(struct weft__worker *worker) {
+    uint32_t asleep = WEFT__ASLEEP;
+    weft__fence(seq_cst);
+    if (weft__load(&worker->sleeping, relaxed) == WEFT__ASLEEP &&
+        weft__cas(&worker->sleeping, &asleep, WEFT__RUNS, acquire))
+        worker->driver->class->wake(worker->driver);
+}
 
 static void inbox_push(struct weft__worker *worker, struct weft__task *task) {
     struct weft__task *head = weft__load(&worker->inbox, relaxed);
     do
         task->inbox_next = head;
     while (!weft__cas(&worker->inbox, &head, task, release));
-    weft__fence(seq_cst);
-    if (weft__load(&worker->sleeping, relaxed) && weft__exchange(&worker->sleeping, 0, relaxed))
-        worker->driver->class->wake(worker->driver);
+    weft__worker_nudge(worker);
 }
 
 static void make_ready(struct weft__worker *worker, struct weft__task *task) {
     weft__list_push_back(&worker->ready, &task->link);
     worker->ready_count++;
-}
-
-static void make_startable(struct weft__worker *worker, struct weft__task *task) {
-    weft__list_push_back(&worker->unstarted, &task->link);
-    worker->unstarted_count++;
 }
 
 static void inbox_drain(struct weft__worker *worker) {
@@ -76,8 +67,8 @@ static void inbox_drain(struct weft__worker *worker) {
         if (oldest->is_started)
             make_ready(worker, oldest);
         else
-            make_startable(worker, oldest);
-        worker->stats.inbox++;
+            weft__unstarted_pin(worker->unstarted, oldest);
+        count(&worker->stats.inbox);
         oldest = next;
     }
 }
@@ -86,11 +77,24 @@ static bool is_here(const struct weft__worker *worker) {
     return weft__this_worker() == worker;
 }
 
+void weft__worker_spawn(struct weft__worker *worker, struct weft__task *task) {
+    count(&worker->stats.kept);
+    weft__unstarted_push(worker->unstarted, task);
+    weft__balance_call(worker);
+}
+
+// A pinned one goes through the inbox: its queue is the worker's own.
 void weft__worker_place(struct weft__worker *worker, struct weft__task *task) {
-    if (is_here(worker))
-        make_startable(worker, task);
-    else
+    weft__fetch_add(&worker->placed, 1, relaxed);
+    if (task->is_pinned) {
         inbox_push(worker, task);
+        return;
+    }
+    weft__unstarted_place(worker->unstarted, task);
+    if (is_here(worker))
+        weft__balance_call(worker);
+    else
+        weft__worker_nudge(worker);
 }
 
 void weft__worker_wake(struct weft__worker *worker, struct weft__task *task) {
@@ -104,95 +108,68 @@ void weft__worker_wake(struct weft__worker *worker, struct weft__task *task) {
 
 static struct weft__task *pick_ready(struct weft__worker *worker) {
     size_t index = choose(worker, WEFT__PICK_READY, worker->ready_count);
-    struct weft__task *task = task_at(&worker->ready, index);
-    weft__list_remove(&task->link);
+    struct weft__list *node = worker->ready.next;
+    while (index-- > 0)
+        node = node->next;
+    weft__list_remove(node);
     worker->ready_count--;
     worker->since_start++;
-    return task;
-}
-
-static struct weft__task *pick_unstarted(struct weft__worker *worker) {
-    size_t index = choose(worker, WEFT__PICK_UNSTARTED, worker->unstarted_count);
-    struct weft__list *node;
-    if (index > 0)
-        node = &task_at(&worker->unstarted, index)->link;
-    else if (++worker->starts % WEFT__OLDEST_EVERY == 0)
-        node = worker->unstarted.next;
-    else
-        node = worker->unstarted.prev;
-    weft__list_remove(node);
-    worker->unstarted_count--;
-    worker->since_start = 0;
     return WEFT__CONTAINER(node, struct weft__task, link);
 }
 
-static bool can_start(const struct weft__worker *worker) {
-    return worker->unstarted_count > 0 && !worker->is_starved;
+static struct weft__task *pick_unstarted(struct weft__worker *worker) {
+    size_t n = weft__unstarted_count(worker->unstarted);
+    if (n == 0 || worker->is_starved)
+        return NULL;
+    worker->since_start = 0;
+    size_t index = choose(worker, WEFT__PICK_UNSTARTED, n);
+    if (index > 0)
+        return weft__unstarted_take_at(worker->unstarted, index);
+    return weft__unstarted_take(worker->unstarted);
 }
 
 static struct weft__task *pick(struct weft__worker *worker) {
-    bool is_turn_to_start = worker->ready_count == 0 || worker->since_start >= WEFT__START_EVERY;
-    if (is_turn_to_start && can_start(worker))
-        return pick_unstarted(worker);
-    return worker->ready_count > 0 ? pick_ready(worker) : NULL;
+    struct weft__task *task = NULL;
+    if (worker->ready_count == 0 || worker->since_start >= WEFT__START_EVERY)
+        task = pick_unstarted(worker);
+    return task || worker->ready_count == 0 ? task : pick_ready(worker);
+}
+
+static bool has_work(struct weft__worker *worker) {
+    return worker->ready_count > 0 ||
+           (!worker->is_starved && weft__unstarted_count(worker->unstarted) > 0);
 }
 
 // ---- Running --------------------------------------------------------------------------------
 
-// Without a stack a new task waits for one; when no stack is in use at all, none will ever come
-// back, and it runs on the reserve, where it may not wait. One at a time: a weft_close may wait
-// even there. False: it was put back.
-static bool give_stack(struct weft__worker *worker, struct weft__task *task) {
-    if (weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
-        return true;
-    worker->stats.starved++;
-    if (!worker->is_starvation_logged)
-        weft__log(WEFT__LOG_WARN, "no memory for another task's stack: new tasks wait for one "
-                                  "(raise vm.max_map_count or the memory limit)");
-    worker->is_starvation_logged = true;
-    if (worker->stacks.in_use == 0 && !worker->is_reserve_taken) {
-        worker->is_reserve_taken = true;
-        task->stack = worker->reserve;
-        task->waiter.may_not_wait = true;
-        return true;
-    }
-    weft__list_push_front(&worker->unstarted, &task->link);
-    worker->unstarted_count++;
-    worker->is_starved = true;
-    worker->starved_until = worker->now + STARVED_FOR_NS;
-    return false;
-}
-
-static void take_stack(struct weft__worker *worker, struct weft__task *task) {
-    if (task->waiter.may_not_wait)
-        worker->is_reserve_taken = false;
-    else
-        weft__stacks_give(&worker->stacks, &task->stack);
-    worker->is_starved = false;
-}
-
 static void run(struct weft__worker *worker, struct weft__task *task) {
     if (!task->is_started) {
-        if (!give_stack(worker, task))
+        if (!weft__worker_give_stack(worker, task))
             return;
-        weft__task_prepare(task);
-        worker->stats.tasks++;
+        weft__task_prepare(task, worker);
+        count(&worker->stats.started);
     }
     task->wake_at = INT64_MAX;
     task->waiter.budget = WEFT__BUDGET;
     worker->current = task;
-    worker->stats.switches++;
+    count(&worker->stats.switches);
     weft__context_switch(&worker->context, &task->context);
     worker->current = NULL;
     if (task->is_finished) {
         weft__heap_remove(&worker->timers, &task->timer);
-        take_stack(worker, task);
-        weft__task_end(task);
+        weft__worker_take_stack(worker, task);
+        weft__task_end(task, worker);
+        weft__store(&worker->stats.ended, weft__load(&worker->stats.ended, relaxed) + 1, release);
     }
 }
 
+// While task zero runs, what it does outside weft is not known: nobody places a task here then.
 static void leave(struct weft__worker *worker, struct weft__task *task) {
+    if (task->waiter.is_thread)
+        weft__store(&worker->is_away, 0, relaxed);
     weft__context_switch(&task->context, &worker->context);
+    if (task->waiter.is_thread)
+        weft__store(&worker->is_away, 1, relaxed);
 }
 
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
@@ -207,6 +184,7 @@ void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
 }
 
 void weft__worker_end_turn(struct weft__worker *worker) {
+    count(&worker->stats.budget_yields);
     worker->is_turn_over = true;
     weft__worker_yield(worker);
 }
@@ -215,7 +193,7 @@ void weft__worker_yield(struct weft__worker *worker) {
     struct weft__task *task = worker->current;
     if (task->waiter.may_not_wait)
         return;
-    worker->stats.yields++;
+    count(&worker->stats.yields);
     make_ready(worker, task);
     leave(worker, task);
 }
@@ -235,33 +213,28 @@ static void fire_timers(struct weft__worker *worker) {
     }
 }
 
-// Memory behind stacks that nobody needs goes back to the system, at most once a second.
-static int64_t trim(struct weft__worker *worker, int64_t until_ns) {
-    if (worker->stacks.idle_count - worker->stacks.cold_count < TRIM_COUNT)
-        return until_ns;
-    int64_t due = worker->trimmed_at + TRIM_EVERY_NS;
-    if (due > worker->now)
-        return due < until_ns ? due : until_ns;
-    weft__stacks_trim(&worker->stacks);
-    worker->trimmed_at = worker->now;
-    return until_ns;
-}
-
+// A turn that nobody needs: others' unstarted tasks, else sleep. What was pushed before the fence
+// is seen behind it; who pushes later sees `sleeping`.
 static void sleep_in_driver(struct weft__worker *worker) {
     struct weft__heap_node *node = weft__heap_min(&worker->timers);
-    int64_t until_ns = trim(worker, node ? node->key : INT64_MAX);
+    int64_t until_ns = weft__worker_trim(worker, node ? node->key : INT64_MAX);
     if (worker->is_starved && worker->starved_until < until_ns)
         until_ns = worker->starved_until;
-    weft__store(&worker->sleeping, 1, relaxed);
+    weft__store(&worker->sleeping, WEFT__ASLEEP, relaxed);
+    weft__balance_fall_asleep(worker->runtime);
     weft__fence(seq_cst);
-    if (weft__load(&worker->inbox, relaxed) || weft__load(&worker->stopping, relaxed))
+    if (weft__load(&worker->inbox, relaxed) || weft__load(&worker->stopping, relaxed) ||
+        (!worker->is_starved && weft__unstarted_free_count(worker->unstarted) > 0))
         until_ns = 0;
+    until_ns = weft__balance_sleep_until(worker, until_ns);
+    count(&worker->stats.parks);
     worker->driver->class->wait(worker->driver, until_ns);
-    weft__store(&worker->sleeping, 0, relaxed);
+    bool is_called = weft__exchange(&worker->sleeping, WEFT__RUNS, acquire) == WEFT__CALLED;
+    weft__balance_rise(worker, is_called);
 }
 
 static void turn(struct weft__worker *worker) {
-    worker->stats.turns++;
+    count(&worker->stats.turns);
     worker->is_turn_over = false;
     for (int i = 0; i < WEFT__TURN && !worker->is_turn_over; i++) {
         struct weft__task *task = pick(worker);
@@ -270,10 +243,12 @@ static void turn(struct weft__worker *worker) {
         run(worker, task);
     }
     inbox_drain(worker);
-    if (worker->ready_count > 0 || can_start(worker))
+    if (has_work(worker)) {
+        weft__balance_call(worker);
         worker->driver->class->wait(worker->driver, 0);
-    else
+    } else if (!weft__balance_search(worker)) {
         sleep_in_driver(worker);
+    }
     worker->now = worker->driver->class->now(worker->driver, WEFT__MONOTONIC);
     if (worker->now >= worker->starved_until)
         worker->is_starved = false;
@@ -304,33 +279,21 @@ static void schedule_forever(void *arg) {
 }
 
 int weft__worker_init(struct weft__worker *worker, struct weft__runtime *runtime,
-                      struct weft__driver *driver, size_t stack_size) {
-    *worker = (struct weft__worker){.runtime = runtime, .driver = driver};
+                      struct weft__driver *driver, size_t stack_size, uint32_t others) {
+    *worker = (struct weft__worker){.runtime = runtime, .driver = driver, .index = worker->index};
     weft__list_init(&worker->ready);
-    weft__list_init(&worker->unstarted);
-    weft__stacks_init(&worker->stacks, stack_size);
-    int error = weft__stacks_take(&worker->stacks, 0, &worker->stack);
-    if (error == 0)
-        error = weft__stacks_take(&worker->stacks, 0, &worker->reserve);
-    if (error < 0) {
-        if (worker->stack.low)
-            weft__stacks_give(&worker->stacks, &worker->stack);
-        weft__stacks_destroy(&worker->stacks);
+    weft__list_init(&worker->cache.free);
+    int error = weft__worker_make_room(worker, stack_size, others);
+    if (error < 0)
         return error;
-    }
-    worker->stacks.in_use = 0; // these two are the worker's; the count is of the tasks'
     worker->now = driver->class->now(driver, WEFT__MONOTONIC);
     worker->trimmed_at = worker->now;
     return 0;
 }
 
 void weft__worker_destroy(struct weft__worker *worker) {
-    ASSERT(worker->ready_count == 0 && worker->unstarted_count == 0);
-    ASSERT(worker->stacks.in_use == 0);
-    worker->stacks.in_use = 2;
-    weft__stacks_give(&worker->stacks, &worker->reserve);
-    weft__stacks_give(&worker->stacks, &worker->stack);
-    weft__stacks_destroy(&worker->stacks);
+    ASSERT(worker->ready_count == 0 && weft__unstarted_count(worker->unstarted) == 0);
+    weft__worker_free_room(worker);
     worker->driver->class->stop(worker->driver);
 }
 
@@ -345,6 +308,7 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero) {
     weft__context_make(&worker->context, worker->stack.low, worker->stack.size, worker->stack.top,
                        schedule_forever, worker);
     worker->current = zero;
+    weft__store(&worker->is_away, 1, relaxed);
     weft__this_worker_set(worker);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A worker: one thread that runs tasks, their timers and one driver. All of its state is its own,
-// but the inbox and the sleeping word, which are the only doors for other threads.
+// A worker: one thread that runs tasks, their timers and one driver. Its state is its own, but for
+// what stands behind "Everybody's" below: the doors for other threads.
 #ifndef WEFT__WORKER_H
 #define WEFT__WORKER_H
 
@@ -11,19 +11,27 @@
 #include "task/waiter.h"
 
 struct weft__runtime;
+struct weft__unstarted;
+
+// Records of tasks for the next ones that start or have ended here.
+struct weft__task_cache {
+    struct weft__list free;
+    size_t count;
+};
 
 enum {
     WEFT__TURN = 64,        // picks in a turn, then the driver
     WEFT__START_EVERY = 8,  // after that many ready tasks one that was not started
     WEFT__OLDEST_EVERY = 4, // of those picks, each 4th takes the oldest, the others the newest
     WEFT__BUDGET = 64,      // operations of a task until it yields
+    WEFT__WORKERS_MAX = 1024,
 };
 
 struct weft__task {
     struct weft__waiter waiter; // first: a waiter with a worker is a task
     struct weft__context context;
     struct weft__stack stack;
-    struct weft__list link;        // ready, unstarted, or the pool's
+    struct weft__list link;        // ready, unstarted, or a pool's
     struct weft__task *inbox_next; // the inbox's
     struct weft__heap_node timer;  // armed lazily: it may fire too early, never too late
     int64_t wake_at;               // while parked: when the timer must wake it
@@ -33,44 +41,62 @@ struct weft__task {
     void *arg;
     int result;
     bool is_started, is_finished;
+    bool is_pinned;      // to a worker of the caller's choice, before it started
     uint32_t stack_size; // bytes; 0: the pool's
     char *name;          // allocated, or NULL
 };
 
+// Written by the worker alone, read by anybody; 64 bits do not wrap in any life of a process.
 struct weft__worker_stats {
-    uint64_t tasks, switches, turns, yields, inbox, starved;
+    WEFT__ATOMIC(uint64_t) spawned; // weft_go on its thread, wherever the task went
+    WEFT__ATOMIC(uint64_t) kept;    // tasks that it got from itself or as a thief
+    WEFT__ATOMIC(uint64_t) ended;
+    WEFT__ATOMIC(uint64_t) started, switches, turns, yields, budget_yields, inbox, starved;
+    WEFT__ATOMIC(uint64_t) parks, searches, steals;
 };
+
+enum weft__sleep { WEFT__RUNS, WEFT__ASLEEP, WEFT__CALLED };
 
 struct weft__worker {
     struct weft__runtime *runtime;
     struct weft__driver *driver;
+    uint32_t index;               // in the runtime
     struct weft__context context; // the scheduler's own
     struct weft__stack stack;     // what that runs on; empty for a worker with a thread of its own
     struct weft__stack reserve;   // for tasks when there is no other stack
     struct weft__stacks stacks;
-    struct weft__task *current; // NULL in the scheduler
+    struct weft__task_cache cache; // of records
+    struct weft__task *current;    // NULL in the scheduler
     struct weft__list ready;
-    struct weft__list unstarted; // oldest first
-    size_t ready_count, unstarted_count;
-    uint32_t since_start, starts; // picks since the last start; starts so far
-    bool is_starved;              // no stack was to be had: start nothing until one comes back,
-    int64_t starved_until;        // or until then, because memory may be there again
+    size_t ready_count;
+    uint32_t since_start;  // picks since the last start
+    bool is_starved;       // no stack was to be had: start nothing until one comes back,
+    int64_t starved_until; // or until then, because memory may be there again
     bool is_starvation_logged;
     bool is_reserve_taken; // by a task that has not ended
     struct weft__heap timers;
     int64_t now; // the clock, read once a turn
     int64_t trimmed_at;
+    int64_t call_at; // when it may call for help again (balance.c)
+    uint64_t *seen;  // the old ends of the others' queues, as found (balance.c)
     bool is_turn_over;
     struct weft__worker_stats stats;
 
+    // Everybody's.
+    char apart[WEFT__CACHE_LINE];
+    struct weft__unstarted *unstarted;
+    WEFT__ATOMIC(uint64_t) placed;           // tasks that others have placed here,
+    WEFT__ATOMIC(uint64_t) lost;             // and that thieves have taken
     WEFT__ATOMIC(struct weft__task *) inbox; // pushed by any thread, newest first
-    WEFT__ATOMIC(uint32_t) sleeping;         // 1 while it is about to wait or waits in the driver
+    WEFT__ATOMIC(uint32_t) sleeping;         // enum weft__sleep
     WEFT__ATOMIC(uint32_t) stopping;
+    WEFT__ATOMIC(uint32_t) is_away; // task zero runs: the worker comes back when that waits
 };
 
 // Takes the driver, which the calling thread must have started; on failure nothing is taken.
+// `others`: how many workers its runtime has.
 int weft__worker_init(struct weft__worker *worker, struct weft__runtime *runtime,
-                      struct weft__driver *driver, size_t stack_size);
+                      struct weft__driver *driver, size_t stack_size, uint32_t others);
 void weft__worker_destroy(struct weft__worker *worker); // stops the driver; no task may be left
 
 // Makes the calling thread's record task zero of the worker, which then runs whenever it waits; and
@@ -87,9 +113,28 @@ void weft__worker_stop(struct weft__worker *worker);
 struct weft__worker *weft__this_worker(void);
 void weft__this_worker_set(struct weft__worker *worker);
 
+// A task that was not started, from a task of the worker itself.
+void weft__worker_spawn(struct weft__worker *worker, struct weft__task *task);
 // Hands over a task that was not started, or one that was woken. From any thread.
 void weft__worker_place(struct weft__worker *worker, struct weft__task *task);
 void weft__worker_wake(struct weft__worker *worker, struct weft__task *task);
+// Ends the worker's sleep, or else its next one. From any thread.
+void weft__worker_nudge(struct weft__worker *worker);
+
+// In worker_room.c. Stacks and queues: made, 0 or -ENOMEM; freed.
+int weft__worker_make_room(struct weft__worker *worker, size_t stack_size, uint32_t others);
+void weft__worker_free_room(struct weft__worker *worker);
+// A stack for a task that starts. False: there is none, and the task was put back.
+bool weft__worker_give_stack(struct weft__worker *worker, struct weft__task *task);
+void weft__worker_take_stack(struct weft__worker *worker, struct weft__task *task);
+// Gives back what is idle, if it is time for that; else returns when it will be, or `until_ns`.
+int64_t weft__worker_trim(struct weft__worker *worker, int64_t until_ns);
+
+// In task.c. Lays the first frame on the stack that the task was given: from here on it is the
+// worker's.
+void weft__task_prepare(struct weft__task *task, struct weft__worker *worker);
+// The function has returned and the stack is gone: tells the scope, releases the record.
+void weft__task_end(struct weft__task *task, struct weft__worker *worker);
 
 // The running task leaves: until it is woken, or until the others have had their turn.
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns);

@@ -65,7 +65,7 @@ static inline void fake_stop(struct weft__driver *d) {
 
 static inline int64_t fake_try(struct weft__driver *d, struct weft__op *op) {
     struct fake *fake = fake_of(d);
-    d->stats.tries++;
+    weft__own_add(&d->stats.tries, 1);
     return fake->on_try ? fake->on_try(fake, op) : -EAGAIN;
 }
 
@@ -73,7 +73,7 @@ static inline int fake_submit(struct weft__driver *d, struct weft__op *op) {
     struct fake *fake = fake_of(d);
     if (fake->submit_error)
         return fake->submit_error;
-    d->stats.submits++;
+    weft__own_add(&d->stats.submits, 1);
     d->pending++;
     op->is_pending = true;
     if (fake->on_submit)
@@ -103,7 +103,7 @@ static inline size_t fake_next(const struct fake *fake, int64_t until_ns) {
 
 static inline void fake_wait(struct weft__driver *d, int64_t until_ns) {
     struct fake *fake = fake_of(d);
-    d->stats.waits++;
+    weft__own_add(&d->stats.waits, 1);
     if (fake->on_wait)
         fake->on_wait(fake, until_ns);
     bool is_woken = fake->is_woken;

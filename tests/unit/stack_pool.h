@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_STACK_POOL_H
 #define TESTS_UNIT_STACK_POOL_H
 
+#include "os/pages.h"
 #include "task/stack.h"
 
 #include "os/os.h"

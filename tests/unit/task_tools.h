@@ -26,6 +26,14 @@
 // A hang ends after so many seconds, by alarm(2).
 enum { HANG_S = 60 };
 
+// Most unit tests are about the order of things on one worker; those about races say how many.
+#ifndef UNIT_WORKERS
+#define UNIT_WORKERS "1"
+#endif
+__attribute__((constructor)) static void set_workers(void) {
+    (void)setenv("WEFT_WORKERS", UNIT_WORKERS, 0);
+}
+
 // `count` repetitions, scaled by WEFT_TEST_SCALE, and fewer where tools make them slow.
 static inline size_t times(size_t count) {
     count = count * test_scale() / test_slowness();

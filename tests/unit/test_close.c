@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unit tests of io/close.c: closing, aborting and shutting down, on a fake driver for what is asked
 // of it, and on real connections for what the peer sees.
+#define UNIT_WORKERS "2"
 #include "fake_driver.h"
 
 #include "io/call.h"

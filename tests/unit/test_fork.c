@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unit tests of task/fork.c: what works in the child of a fork, with a runtime and without, from
 // task zero, from a task and from another thread; and that the parent does not notice.
+#define UNIT_WORKERS "2"
 #include "task_tools.h"
 
 #include "in_child.h"

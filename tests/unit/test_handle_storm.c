@@ -4,6 +4,7 @@
 // that a byte of another one is noticed; what one direction delivered is never more than what was
 // written, and exactly that when the connection was brought to its end in peace. So no operation
 // that a cancel, a deadline or a close has ended has moved a byte without saying so.
+#define UNIT_WORKERS "2"
 #include "task_tools.h"
 
 #include <sys/socket.h>

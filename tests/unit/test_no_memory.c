@@ -2,6 +2,7 @@
 // A small program of tasks, connections, datagrams and names, in which the n-th allocation,
 // mapping, thread or operation fails, for each n: every call says so or succeeds, nobody hangs, and
 // nothing is left behind.
+#define UNIT_WORKERS "2"
 #include "task_tools.h"
 
 #include <stdio.h>

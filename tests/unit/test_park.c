@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unit tests of task/park.c: no wake is lost, no wake does harm, and the look at cancellation and
 // deadline. A lost wake shows as a hang, which the watchdog ends.
+#define UNIT_WORKERS "2"
 #include "fake_driver.h"
 
 // ---- One waiter -----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Races of task/runtime.c: threads that start it at the same time, and threads that use it while
 // task zero stops it. Whoever starts it becomes task zero and has to stop it.
+#define UNIT_WORKERS "2"
 #include "task_tools.h"
 
 enum { THREADS = 4 };

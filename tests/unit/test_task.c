@@ -26,7 +26,7 @@ static void records_are_made_in_chunks_and_reused(void **state) {
     size_t living = weft__alloc_living();
     weft__task_pool_init(&pool);
     for (int i = 0; i < COUNT; i++) {
-        tasks[i] = weft__task_take(&pool);
+        tasks[i] = weft__task_take(&pool, NULL);
         assert_non_null(tasks[i]);
         for (int k = 0; k < i; k++)
             assert_ptr_not_equal(tasks[i], tasks[k]);
@@ -34,8 +34,8 @@ static void records_are_made_in_chunks_and_reused(void **state) {
     size_t chunks = weft__alloc_living() - living;
     assert_in_range(chunks, 1, 20);
     for (int i = 0; i < COUNT; i++)
-        weft__task_give(&pool, tasks[i]);
-    assert_ptr_equal(weft__task_take(&pool), tasks[COUNT - 1]); // the warm one
+        weft__task_give(&pool, NULL, tasks[i]);
+    assert_ptr_equal(weft__task_take(&pool, NULL), tasks[COUNT - 1]); // the warm one
     assert_int_equal(weft__alloc_living() - living, chunks);
     weft__task_pool_destroy(&pool);
     assert_int_equal(weft__alloc_living(), living);
@@ -46,8 +46,8 @@ static void without_memory_there_is_no_record(void **state) {
     struct weft__task_pool pool = {.chunks = NULL};
     weft__task_pool_init(&pool);
     fault_nth("alloc", 1, -ENOMEM);
-    assert_null(weft__task_take(&pool));
-    assert_non_null(weft__task_take(&pool));
+    assert_null(weft__task_take(&pool, NULL));
+    assert_non_null(weft__task_take(&pool, NULL));
     weft__task_pool_destroy(&pool);
 }
 
@@ -60,7 +60,7 @@ static void a_go_without_memory_starts_nothing(void **state) {
     fault_nth("alloc", 1, -ENOMEM);
     expect(weft_go_with(&scope, no_error, NULL, &(weft_task_options){.name = "x"}), -ENOMEM);
     expect(weft_join(&scope), 0);
-    assert_int_equal(weft__load(&weft__runtime_now()->living, relaxed), 0);
+    assert_int_equal(weft__runtime_living(weft__runtime_now()), 0);
 }
 
 // ---- What a task is given -------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unit tests of task/thread.c: who is calling, the record of each thread, and what a thread must
 // not leave behind when it ends. (test_thread.c is about the thread driver.)
+#define UNIT_WORKERS "2"
 #include "task_tools.h"
 
 #include "in_child.h"

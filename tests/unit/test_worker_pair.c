@@ -7,8 +7,9 @@
 struct pair {
     struct weft__runtime runtime;
     struct weft__worker workers[2];
+    struct weft__worker *list[2];
     pthread_t threads[2];
-    struct barrier barrier;
+    struct barrier barrier, end; // nobody goes while another may still look at it
 };
 
 struct seat {
@@ -21,20 +22,24 @@ static void *work(void *arg) {
     struct weft__worker *worker = &seat->pair->workers[seat->index];
     struct weft__driver *driver;
     assert_int_equal(weft__epoll_start(&driver, NULL), 0);
-    assert_int_equal(weft__worker_init(worker, &seat->pair->runtime, driver, 0), 0);
+    assert_int_equal(weft__worker_init(worker, &seat->pair->runtime, driver, 0, 2), 0);
     barrier_meet(&seat->pair->barrier, 3);
     weft__worker_run(worker);
-    weft__foreign_drain(); // who stops or wakes us has to be through with that
+    barrier_meet(&seat->pair->end, 3);
+    weft__foreign_drain(); // who wakes us has to be through with that
     weft__worker_destroy(worker);
     return NULL;
 }
 
 static void pair_start(struct pair *pair, struct seat seats[2]) {
     static struct weft__task zero; // nobody's
-    *pair = (struct pair){.runtime.zero = &zero};
+    *pair = (struct pair){.runtime = {.zero = &zero, .worker_count = 2}};
+    pair->runtime.workers = pair->list;
     weft__task_pool_init(&pair->runtime.pool);
     weft__scope_init_root(&pair->runtime.root);
     for (int i = 0; i < 2; i++) {
+        pair->list[i] = &pair->workers[i];
+        pair->workers[i].index = (uint32_t)i;
         seats[i] = (struct seat){pair, i};
         pair->threads[i] = thread_start(work, &seats[i]);
     }
@@ -46,8 +51,10 @@ static void pair_stop(struct pair *pair) {
         weft__foreign_enter();
         weft__worker_stop(&pair->workers[i]);
         weft__foreign_leave();
-        thread_join(pair->threads[i]);
     }
+    barrier_meet(&pair->end, 3);
+    for (int i = 0; i < 2; i++)
+        thread_join(pair->threads[i]);
     weft__scope_orphan_children(&pair->runtime.root);
     weft__task_pool_destroy(&pair->runtime.pool);
 }
@@ -55,18 +62,17 @@ static void pair_stop(struct pair *pair) {
 // weft_go on a worker of our choice.
 static void go_on(struct pair *pair, int index, weft_scope *scope, int (*fn)(void *), void *arg) {
     struct weft__worker *worker = &pair->workers[index];
-    struct weft__task *task = weft__task_take(&pair->runtime.pool);
+    struct weft__task *task = weft__task_take(&pair->runtime.pool, NULL);
     assert_non_null(task);
     weft__store(&task->waiter.word, 0, relaxed);
     weft__store(&task->waiter.cancelled, 0, relaxed);
     task->is_started = task->is_finished = false;
-    task->waiter.worker = worker;
-    task->waiter.driver = worker->driver;
+    task->is_pinned = true;
     task->waiter.deadline = task->waiter.inherited = INT64_MAX;
     task->wake_at = INT64_MAX;
     task->fn = fn;
     task->arg = arg;
-    weft__fetch_add(&pair->runtime.living, 1, seq_cst);
+    weft__fetch_add(&pair->runtime.outside, 1, seq_cst);
     assert_int_equal(
         weft__scope_add((struct weft__scope *)scope, weft__self(), task, &pair->runtime.root), 0);
     weft__worker_place(worker, task);
@@ -125,7 +131,7 @@ static void tasks_of_two_workers_wake_each_other(void **state) {
     for (int i = 0; i < GAMES; i++)
         for (int side = 0; side < 2; side++)
             assert_ptr_equal(players[i][side].worker, &pair.workers[side]);
-    await_that(weft__load(&pair.runtime.living, acquire) == 0);
+    await_that(weft__runtime_living(&pair.runtime) == 0);
     assert_true(pair.workers[0].stats.inbox > 0 && pair.workers[1].stats.inbox > 0);
     pair_stop(&pair);
 }

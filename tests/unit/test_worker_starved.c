@@ -2,6 +2,7 @@
 // Unit tests of task/worker.c when no stack can be had: tasks wait for one, or run one at a time on
 // the worker's reserve, where nothing may wait. On a driver whose clock stands still.
 #include "fake_driver.h"
+#include "task/unstarted.h"
 
 static weft_scope scope;
 static int started, running, finished, lines;
@@ -57,7 +58,7 @@ static void new_tasks_wait_until_a_stack_comes_back(void **state) {
         expect(weft_sleep(WEFT_MILLISECOND), 0);
     assert_in_range(started, 1, TASKS - 1); // what was reserved before
     assert_int_equal(worker()->stacks.in_use, started);
-    assert_int_equal(worker()->unstarted_count, TASKS - started);
+    assert_int_equal(weft__unstarted_count(worker()->unstarted), TASKS - started);
     assert_int_equal(lines, 1);
     may_end = true;
     expect(weft_join(&scope), 0);
@@ -91,7 +92,7 @@ static void those_that_wait_do_not_keep_the_others_from_running(void **state) {
     expect(weft_go_with(&scope, end_at_once, NULL, &large), 0);
     expect(weft_sleep(5 * WEFT_MILLISECOND), 0);
     assert_int_equal(finished, 0);
-    assert_int_equal(worker()->unstarted_count, 1);
+    assert_int_equal(weft__unstarted_count(worker()->unstarted), 1);
     fault_none();
     may_end = true; // the first gives its stack back, and with that the other is tried again
     expect(weft_join(&scope), 0);

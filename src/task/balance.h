@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+//
+// The workers of a runtime among themselves: where a new task goes, who is called when one has more
+// than it can start, and what one without work takes from the others. Policy only: nothing here
+// keeps a task, and a wrong guess costs time, never a task (worker.c, "Sleep").
+#ifndef WEFT__BALANCE_H
+#define WEFT__BALANCE_H
+
+#include "task/worker.h"
+
+// Part of the runtime.
+struct weft__balance {
+    WEFT__ATOMIC(uint32_t) asleep;    // workers that sleep or are about to
+    WEFT__ATOMIC(uint32_t) searching; // workers that look for tasks, or were called to
+    WEFT__ATOMIC(int64_t) pause_ns; // between two calls of one worker: grows while they are in vain
+    WEFT__ATOMIC(uint32_t) next;    // where the next look for the least busy one begins
+};
+
+// The worker with the fewest living tasks, for one from elsewhere. None whose thread is outside
+// weft, unless there is no other.
+struct weft__worker *weft__balance_place(struct weft__runtime *runtime);
+
+// The worker has tasks that others could start: wakes one of them, if one sleeps, nobody is looking
+// and the last calls were of use.
+void weft__balance_call(struct weft__worker *worker);
+
+// The worker has nothing to do: takes tasks that others have not started. Only those that nobody
+// has got round to while it was looking, because a busy worker is quicker than a thief. True: it
+// has some.
+bool weft__balance_search(struct weft__worker *worker);
+
+// Around its sleep. `until_ns` is cut short while others have what it could take, or when the last
+// task has ended and somebody waits for that.
+void weft__balance_fall_asleep(struct weft__runtime *runtime);
+int64_t weft__balance_sleep_until(struct weft__worker *worker, int64_t until_ns);
+void weft__balance_rise(struct weft__worker *worker, bool is_called);
+
+#endif

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// The memory of a worker: the stacks for its tasks, what happens when there is none, and what goes
+// back to the system.
+#include "task/worker.h"
+
+#include "os/os.h"
+#include "task/unstarted.h"
+
+#include <errno.h>
+
+enum {
+    TRIM_COUNT = 256, // idle stacks with memory behind them before some is given back
+};
+static const int64_t TRIM_EVERY_NS = 1000000000;
+static const int64_t STARVED_FOR_NS = 100000000; // then a stack is asked for again
+
+static void release(struct weft__worker *worker) {
+    if (worker->reserve.low)
+        weft__stacks_give(&worker->stacks, &worker->reserve);
+    if (worker->stack.low)
+        weft__stacks_give(&worker->stacks, &worker->stack);
+    weft__stacks_destroy(&worker->stacks);
+    weft__unstarted_free(worker->unstarted);
+    weft__free(worker->seen);
+}
+
+int weft__worker_make_room(struct weft__worker *worker, size_t stack_size, uint32_t others) {
+    weft__stacks_init(&worker->stacks, stack_size);
+    worker->unstarted = weft__unstarted_new();
+    worker->seen = weft__alloc(others * sizeof *worker->seen);
+    if (!worker->unstarted || !worker->seen ||
+        weft__stacks_take(&worker->stacks, 0, &worker->stack) < 0 ||
+        weft__stacks_take(&worker->stacks, 0, &worker->reserve) < 0) {
+        release(worker);
+        return -ENOMEM;
+    }
+    worker->stacks.in_use = 0; // these two are the worker's; the count is of the tasks'
+    return 0;
+}
+
+void weft__worker_free_room(struct weft__worker *worker) {
+    ASSERT(worker->stacks.in_use == 0);
+    worker->stacks.in_use = 2;
+    release(worker);
+}
+
+// Without a stack a new task waits for one; when no stack is in use at all, none will ever come
+// back, and it runs on the reserve, where it may not wait. One at a time: a weft_close may wait
+// even there. False: it was put back.
+bool weft__worker_give_stack(struct weft__worker *worker, struct weft__task *task) {
+    if (weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
+        return true;
+    weft__own_add(&worker->stats.starved, 1);
+    if (!worker->is_starvation_logged)
+        weft__log(WEFT__LOG_WARN, "no memory for another task's stack: new tasks wait for one "
+                                  "(raise vm.max_map_count or the memory limit)");
+    worker->is_starvation_logged = true;
+    if (worker->stacks.in_use == 0 && !worker->is_reserve_taken) {
+        worker->is_reserve_taken = true;
+        task->stack = worker->reserve;
+        task->waiter.may_not_wait = true;
+        return true;
+    }
+    weft__unstarted_put_back(worker->unstarted, task);
+    worker->is_starved = true;
+    worker->starved_until = worker->now + STARVED_FOR_NS;
+    return false;
+}
+
+void weft__worker_take_stack(struct weft__worker *worker, struct weft__task *task) {
+    if (task->waiter.may_not_wait)
+        worker->is_reserve_taken = false;
+    else
+        weft__stacks_give(&worker->stacks, &task->stack);
+    worker->is_starved = false;
+}
+
+// Memory behind stacks that nobody needs goes back to the system, at most once a second.
+int64_t weft__worker_trim(struct weft__worker *worker, int64_t until_ns) {
+    if (worker->stacks.idle_count - worker->stacks.cold_count < TRIM_COUNT)
+        return until_ns;
+    int64_t due = worker->trimmed_at + TRIM_EVERY_NS;
+    if (due > worker->now)
+        return due < until_ns ? due : until_ns;
+    weft__stacks_trim(&worker->stacks);
+    worker->trimmed_at = worker->now;
+    return until_ns;
+}

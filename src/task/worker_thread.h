@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// The threads of those workers that have one of their own: made, let go together, ended together.
+#ifndef WEFT__WORKER_THREAD_H
+#define WEFT__WORKER_THREAD_H
+
+#include "task/runtime.h"
+
+// How the workers' threads begin.
+struct weft__worker_plan {
+    const char *driver; // a name, or NULL: the ladder's choice
+    bool may_fall_back; // the ladder chose `driver` for worker 0: another may have to take the next
+    size_t stack_size;  // of tasks
+    char *note;         // what worker 0's driver, or the one that did not start, had to say
+    size_t note_size;
+};
+
+// Starts the thread of `worker`, whose memory is the caller's, and waits until its driver runs.
+// Returns 0 or why it did not start, and then there is no thread. It runs nothing yet.
+int weft__worker_thread_start(struct weft__runtime *runtime, struct weft__worker *worker,
+                              const struct weft__worker_plan *plan);
+// Lets all begin.
+void weft__worker_threads_go(struct weft__runtime *runtime);
+// Ends those of the first `count` workers that have threads, whether they were let go or not. There
+// are no tasks left.
+void weft__worker_threads_end(struct weft__runtime *runtime, uint32_t count);
+
+#endif
