@@ -46,7 +46,8 @@ typedef struct weft_tcp_options {
 
 /// Listens. SO_REUSEADDR is set. A name is tried address by address.
 /// Returns a handle (*gives*), or
-///   -EADDRINUSE     somebody listens there already
+///   -EADDRINUSE     somebody listens there already; or, on io_uring, did until some milliseconds
+///                   ago and was killed
 ///   -EADDRNOTAVAIL  no such address on this machine
 ///   -EACCES         a port below 1024 without the right to it
 /// Suspends only for a name. listen(2).

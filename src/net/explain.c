@@ -29,7 +29,7 @@ static const struct {
     {NULL, -ECONNREFUSED, "nobody receives at that port"},
     {"connect", -ETIMEDOUT, "is the address right, and does a firewall drop the packets?"},
     {NULL, -EADDRINUSE,
-     "another program has that port: choose another, or find it with: ss -lntup"},
+     "another program has that port, see ss -lntup; or one just ended still lets go: try again"},
     {"connect", -EADDRNOTAVAIL,
      "no local port is free, or the local address is not of this machine"},
     {NULL, -EADDRNOTAVAIL, "this machine has no such address: see ip addr, or use 0.0.0.0 or [::]"},

@@ -142,6 +142,19 @@ start_server() { # NAME ARGS...
     udp_port=${udp##*:}
 }
 
+# Whether anybody serves a fixed port. A socket of io_uring may outlive its process by some
+# milliseconds (docs/decisions/006), so who ends a server and needs its port, or nobody at it, waits
+# until it is free.
+serves_tcp() { # PORT
+    grep -q ":$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
+}
+serves_udp() { # PORT
+    grep -q ":$(printf %04X "$1") 00000000:0000 07" /proc/net/udp
+}
+is_free() { # tcp|udp PORT
+    ! "serves_$1" "$2"
+}
+
 # Ends a program with a signal and gives its exit status.
 ending_of() { # PID SIGNAL
     kill "-$2" "$1"

@@ -15,13 +15,9 @@ debug() { # DRIVER
         -ex 'set debuginfod enabled off' -ex 'break weft_write_all' -ex run -ex backtrace -ex kill \
         "$program"
     debugger=$pid
-    until_true is_listening || return 1
+    until_true serves_tcp 7878 || return 1
     echo hello | timeout "$bound_s" nc -q5 127.0.0.1 7878 >/dev/null || true # it is killed midway
-    until_true is_gone "$debugger"
-}
-
-is_listening() {
-    grep -q "$(printf ':%04X 00000000:0000 0A' 7878)" /proc/net/tcp
+    until_true is_gone "$debugger" && until_true is_free tcp 7878
 }
 
 # The innermost frame is where it stopped; then the program's; the outermost is where tasks begin.

@@ -7,19 +7,13 @@
 need nc socat curl
 programs=$WEFT_BUILD/examples
 
-serves_tcp() {
-    grep -q ":$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
-}
-serves_udp() {
-    grep -q ":$(printf %04X "$1") 00000000:0000 07" /proc/net/udp
-}
 start_at() { # tcp|udp PORT NAME
     start_example "$3"
     until_true "serves_$1" "$2" || fail "$3 does not serve $1 port $2"
 }
-stop() { # PID
+stop() { # PID tcp|udp PORT
     ending_of "$1" INT
-    equal 130 "$status"
+    equal 130 "$status" && until_true is_free "$2" "$3"
 }
 client_output() { # NAME
     timeout "$bound_s" "$programs/$1" 2>&1
@@ -54,7 +48,7 @@ one_outlives_shortage() {
     equal "$raw_answer" "$(timeout "$bound_s" cat <&8)"
 }
 check "1 reports a shortage and goes on" one_outlives_shortage
-check "Ctrl-C ends 1" stop "$server"
+check "Ctrl-C ends 1" stop "$server" tcp 7878
 two_is_refused() {
     local said
     said=$(client_output tcp_client)
@@ -77,6 +71,7 @@ taken() {
 }
 check "1 says when its port is taken" taken
 kill "$pid"
+check "the port is free again" until_true is_free tcp 7878
 
 # ---- 3, 4 and 6: UDP ----
 udp_server() { # NAME DRIVER
@@ -96,7 +91,7 @@ udp_server() { # NAME DRIVER
     check "$1 prints and survives it ($2)" until_true is_in "$out" '^Received: $'
     check "4 gets its answer from $1 again ($2)" \
         equal 'Received: Hello, UDP server!' "$(client_output udp_client)"
-    check "Ctrl-C ends $1 ($2)" stop "$server"
+    check "Ctrl-C ends $1 ($2)" stop "$server" udp 8081
     unset WEFT_DRIVER
 }
 udp_server udp_echo_server epoll
@@ -132,6 +127,6 @@ for driver in $(drivers); do
         until_true is_in "$work/tcp_echo_tasks.err" '^\(read\|write\): E[A-Z]*$'
     check "5 serves on after that ($driver)" \
         equal hi "$(printf 'hi\n' | timeout "$bound_s" nc -N 127.0.0.1 7878)"
-    check "Ctrl-C ends 5 ($driver)" stop "$server"
+    check "Ctrl-C ends 5 ($driver)" stop "$server" tcp 7878
 done
 finish

@@ -38,7 +38,8 @@ static void every_failure_names_its_cause_and_its_cure(void **state) {
         {"connect", -ETIMEDOUT, "is the address right, and does a firewall drop the packets?"},
         {"read", -ETIMEDOUT, NULL},
         {"listen", -EADDRINUSE,
-         "another program has that port: choose another, or find it with: ss -lntup"},
+         "another program has that port, see ss -lntup; or one just ended still lets go: try "
+         "again"},
         {"connect", -EADDRNOTAVAIL,
          "no local port is free, or the local address is not of this machine"},
         {"listen", -EADDRNOTAVAIL,
