@@ -22,6 +22,7 @@
 #define weft__fetch_or(p, v, order)  atomic_fetch_or_explicit((p), (v), memory_order_##order)
 #define weft__fetch_and(p, v, order) atomic_fetch_and_explicit((p), (v), memory_order_##order)
 #define weft__fence(order)           atomic_thread_fence(memory_order_##order)
+#define weft__compiler_fence()       atomic_signal_fence(memory_order_seq_cst)
 
 // Adds to a counter that only one thread writes and others read: no read-modify-write is needed.
 #define weft__own_add(p, n) weft__store((p), weft__load((p), relaxed) + (n), relaxed)

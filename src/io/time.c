@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <weft/task.h>
 
-static int refuse(struct weft__waiter *self, const char *name, int code) {
-    if (code < 0) {
-        (void)weft__failed(self, name, 0, code);
-        weft__failed_by_deadline(self, code);
-    }
+static WEFT__COLD int refused(struct weft__waiter *self, const char *name, int code) {
+    (void)weft__failed(self, name, 0, code);
+    weft__failed_by_deadline(self, code);
     return code;
+}
+
+static int refuse(struct weft__waiter *self, const char *name, int code) {
+    return code < 0 ? refused(self, name, code) : code;
 }
 
 // Its own time counts as reached when it is not later than the ambient deadline.
@@ -46,12 +48,13 @@ int weft_sleep(int64_t ns) {
 }
 
 int weft_yield(void) {
-    struct weft__waiter *self = weft__self();
+    struct weft__worker *worker = weft__this_worker();
+    struct weft__waiter *self = weft__self_of(worker);
     if (!self)
         return -ENOMEM;
     int code = weft__interrupted(self);
-    if (self->worker) // also when it is refused: one that goes on all the same stops nobody
-        weft__worker_yield(self->worker);
+    if (worker) // also when it is refused: one that goes on all the same stops nobody
+        weft__worker_yield(worker);
     else
         weft__os_yield();
     return refuse(self, "yield", code);

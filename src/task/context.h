@@ -49,8 +49,10 @@ struct weft__cxx_globals {
 // Owned by the thread it runs on. Only `sp` is known to the assembly, which wants it first.
 struct weft__context {
     void *sp;                             // where the registers lie while the context does not run
-    struct weft__cxx_globals cxx;         // while it does not run
     struct weft__cxx_globals *cxx_thread; // while it runs: where the thread's own are, or NULL
+    void *caught_exceptions;              // its own, while it does not run
+    unsigned int uncaught_count;
+    bool is_new; // made, and has not run yet
 #if WEFT__UNDER_ASAN
     const void *asan_low; // the stack as ASan knows it
     size_t asan_size;

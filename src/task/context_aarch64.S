@@ -7,19 +7,12 @@
 // The call frame information describes it before and after the stacks change, so a debugger sees
 // the caller at every instruction, whichever context that is.
 //
-// The switch leaves by `br` and not by `ret`, which the processor would predict from the calls made
-// on the other stack. Only where branch targets are enforced (BTI) must it be `ret`: the place
-// after an ordinary call is no landing pad.
+// The switch leaves by `ret`, but for a context's first one: context_x86_64.S says why. Where branch
+// targets are enforced (BTI) the first one must be `ret`, too: the place it goes to after an
+// ordinary call is no landing pad.
 
-        .text
 
-// void weft__context_jump(struct weft__context *from x0, struct weft__context *to x1)
-        .globl  weft__context_jump
-        .hidden weft__context_jump
-        .type   weft__context_jump, %function
-        .p2align 4
-weft__context_jump:
-        .cfi_startproc
+        .macro  switch_stacks
         hint    #34                     // bti c
         sub     sp, sp, #160
         .cfi_def_cfa_offset 160
@@ -92,13 +85,37 @@ weft__context_jump:
         .cfi_restore d13
         .cfi_restore d14
         .cfi_restore d15
+        .endm
+
+        .text
+
+// void weft__context_jump(struct weft__context *from x0, struct weft__context *to x1)
+        .globl  weft__context_jump
+        .hidden weft__context_jump
+        .type   weft__context_jump, %function
+        .p2align 4
+weft__context_jump:
+        .cfi_startproc
+        switch_stacks
+        ret
+        .cfi_endproc
+        .size   weft__context_jump, . - weft__context_jump
+
+// void weft__context_jump_first(struct weft__context *from x0, struct weft__context *to x1)
+        .globl  weft__context_jump_first
+        .hidden weft__context_jump_first
+        .type   weft__context_jump_first, %function
+        .p2align 4
+weft__context_jump_first:
+        .cfi_startproc
+        switch_stacks
 #if defined(__ARM_FEATURE_BTI_DEFAULT)
         ret
 #else
         br      x30
 #endif
         .cfi_endproc
-        .size   weft__context_jump, . - weft__context_jump
+        .size   weft__context_jump_first, . - weft__context_jump_first
 
 // The outermost frame of a made context: it has no caller (`undefined`), so every unwinder ends
 // here. What to call lies in registers that the jump has just loaded. The nop belongs to the frame
@@ -115,8 +132,9 @@ weft__context_start:
         mov     x1, x20                 // entry
         mov     x2, x21                 // arg
         .hidden weft__context_begin
-        bl      weft__context_begin
-        brk     #1
+        adr     x30, .Llast             // as a call would, without the processor remembering it
+        b       weft__context_begin
+.Llast: brk     #1
         .cfi_endproc
         .size   weft__context_start, . - weft__context_start
 

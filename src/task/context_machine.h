@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The part of a context switch that differs between processors: two functions, written in
+// The part of a context switch that differs between processors: three functions, written in
 // context_x86_64.S, context_aarch64.S or, for every other machine, context_ucontext.c. To port
-// weft, write these two. Checkers and C++ are not their business: that is context.c.
+// weft, write these. Checkers and C++ are not their business: that is context.c.
 #ifndef WEFT_TASK_CONTEXT_MACHINE_H
 #define WEFT_TASK_CONTEXT_MACHINE_H
 
@@ -16,7 +16,11 @@ void *weft__context_frame(void *top, struct weft__context *self, void (*entry)(v
 // and continues from to->sp.
 void weft__context_jump(struct weft__context *from, struct weft__context *to);
 
-// In context.c: the outermost C function of every made context.
-_Noreturn void weft__context_begin(struct weft__context *self, void (*entry)(void *), void *arg);
+// The same to a context that has not run yet. The processor should not take it for a return.
+void weft__context_jump_first(struct weft__context *from, struct weft__context *to);
+
+// In context.c: the outermost C function of every made context. Reached by a jump, and not declared
+// to be without return, so that the compiler jumps on from it.
+void weft__context_begin(struct weft__context *self, void (*entry)(void *), void *arg);
 
 #endif

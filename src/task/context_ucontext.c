@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The two functions of context_machine.h over makecontext(3) and swapcontext(3): for processors
+// The functions of context_machine.h over makecontext(3) and swapcontext(3): for processors
 // without an assembly file of their own, and for any when the build asks for it. Not fast: each
 // switch asks the kernel for the signal mask and sets it.
 #include "task/context_machine.h"
@@ -60,4 +60,8 @@ void weft__context_jump(struct weft__context *from, struct weft__context *to) {
     ASSERT(error == 0);
     error = swapcontext(&registers, target);
     ASSERT(error == 0);
+}
+
+void weft__context_jump_first(struct weft__context *from, struct weft__context *to) {
+    weft__context_jump(from, to);
 }

@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The context switch of x86-64 (System V ABI): the two functions of context_machine.h.
+// The context switch of x86-64 (System V ABI): the functions of context_machine.h.
 //
 // A context that does not run looks like this, from its saved stack pointer up:
 //     +0 r15   +8 r14   +16 r13   +24 r12   +32 rbx   +40 rbp   +48 where to continue
 // The call frame information describes it before and after the stacks change, so a debugger sees
 // the caller at every instruction, whichever context that is.
 //
-// The switch leaves by `pop; jmp` and not by `ret`: the processor predicts a return from the calls
-// it has seen, which were made on the other stack, and is wrong every time (9.6 against 1.9 ns).
-// For the same reason this object does not promise to keep a shadow stack (SHSTK) and the linker
-// takes that promise back from the whole program; indirect branch tracking (IBT) it does keep:
-// `notrack`, because the target is the instruction after an ordinary call.
+// Return prediction decides what a switch costs. The processor predicts a return from the calls it
+// has seen. Contexts mostly stop and go on in the same place, weft__worker's, through the same chain
+// of calls: when the switch leaves by `ret`, it and every return behind it up to the program's own
+// function are predicted, although the stacks differ. A context's first switch has no such chain: it
+// leaves by `jmp`, and the frames below the task's function are entered by jumps, so that the calls
+// the processor remembers are those of the context that was left. When the task ends and that one
+// goes on, they are right (docs/decisions/010).
+//
+// With `ret` to another stack this object cannot promise to keep a shadow stack (SHSTK), and the
+// linker takes that promise back from the whole program; indirect branch tracking (IBT) it does
+// keep.
 
-        .text
-
-// void weft__context_jump(struct weft__context *from rdi, struct weft__context *to rsi)
-        .globl  weft__context_jump
-        .hidden weft__context_jump
-        .type   weft__context_jump, @function
-        .p2align 4
-weft__context_jump:
-        .cfi_startproc
+        .macro  save
         endbr64
         pushq   %rbp
         .cfi_adjust_cfa_offset 8
@@ -40,10 +38,9 @@ weft__context_jump:
         pushq   %r15
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset %r15, 0
+        .endm
 
-        movq    %rsp, (%rdi)            // from->sp
-        movq    (%rsi), %rsp            // to->sp: another stack, the same layout
-
+        .macro  load
         popq    %r15
         .cfi_adjust_cfa_offset -8
         .cfi_restore %r15
@@ -62,12 +59,42 @@ weft__context_jump:
         popq    %rbp
         .cfi_adjust_cfa_offset -8
         .cfi_restore %rbp
+        .endm
+
+        .text
+
+// void weft__context_jump(struct weft__context *from rdi, struct weft__context *to rsi)
+        .globl  weft__context_jump
+        .hidden weft__context_jump
+        .type   weft__context_jump, @function
+        .p2align 4
+weft__context_jump:
+        .cfi_startproc
+        save
+        movq    %rsp, (%rdi)            // from->sp
+        movq    (%rsi), %rsp            // to->sp: another stack, the same layout
+        load
+        ret
+        .cfi_endproc
+        .size   weft__context_jump, . - weft__context_jump
+
+// void weft__context_jump_first(struct weft__context *from rdi, struct weft__context *to rsi)
+        .globl  weft__context_jump_first
+        .hidden weft__context_jump_first
+        .type   weft__context_jump_first, @function
+        .p2align 4
+weft__context_jump_first:
+        .cfi_startproc
+        save
+        movq    %rsp, (%rdi)
+        movq    (%rsi), %rsp
+        load
         popq    %rcx
         .cfi_adjust_cfa_offset -8
         .cfi_register %rip, %rcx
         notrack jmp *%rcx
         .cfi_endproc
-        .size   weft__context_jump, . - weft__context_jump
+        .size   weft__context_jump_first, . - weft__context_jump_first
 
 // The outermost frame of a made context: it has no caller (`undefined`), so every unwinder ends
 // here. What to call lies in registers that the jump has just loaded. The nop belongs to the frame
@@ -84,9 +111,11 @@ weft__context_start:
         movq    %r13, %rdi              // self
         movq    %rbx, %rsi              // entry
         movq    %r12, %rdx              // arg
+        leaq    .Llast(%rip), %rax
+        pushq   %rax                    // as a call would, without the processor remembering it
         .hidden weft__context_begin
-        call    weft__context_begin
-        ud2
+        jmp     weft__context_begin
+.Llast: ud2
         .cfi_endproc
         .size   weft__context_start, . - weft__context_start
 

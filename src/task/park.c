@@ -2,20 +2,23 @@
 //
 // Park and unpark, for tasks and plain threads, and the look at cancellation and deadline.
 //
-// 1. The word of a waiter is EMPTY (it runs), PARKED (it waits) or WOKEN (a wake has come). Park
-//    goes from EMPTY to PARKED and waits, or, if the word was WOKEN, takes that wake instead; on
-//    return the word is EMPTY. Unpark makes it WOKEN; whoever finds PARKED hands the waiter on, to
-//    its worker's queue or to the driver of its thread. So a waiter is in at most one queue, and no
-//    wake is lost: either park finds WOKEN, or unpark finds PARKED. Wakes coalesce.
-// 2. What a waker wrote before unpark is seen after park: the exchanges are acquire and release.
+// 1. The word of a waiter counts the wakes that came, and has a bit for PARKED (it waits). `seen`,
+//    the waiter's own, is the count as it last knew it. Park sets the bit if the count is still
+//    that, and waits; if not, it takes the wakes that came instead. Unpark counts one more and
+//    clears the bit; whoever found it set hands the waiter on, to its worker's queue or to the
+//    driver of its thread. So a waiter is in at most one queue, and no wake is lost: either park
+//    finds a new count, or unpark finds the bit. Wakes coalesce. (To be missed, a wake would have
+//    to be followed by 2^31 - 1 others before the next park.)
+// 2. What a waker wrote before unpark is seen after park: it counts with release, and the waiter
+//    reads the count with acquire before it returns.
 // 3. A wake may be late: the waker read a pointer to the waiter, which has gone on meanwhile.
 //    Records are type-stable, so that is a spurious wake of whoever uses the record now.
 // 4. A thread's record changes sides: it becomes task zero, a plain thread again, and is given back
 //    when the thread ends. Its driver and its worker are therefore read only by wakers that found
 //    PARKED, and `wakers` counts those under way: before either changes, the thread waits until
-//    there are none (weft__wakers_drain). A waker that comes later finds EMPTY and reads neither. A
-//    task needs no such count: it leaves PARKED by a wake alone, its timer's included, and its
-//    worker never changes.
+//    there are none (weft__wakers_drain). A waker that comes later does not find PARKED and reads
+//    neither. A task needs no such count: it leaves PARKED by a wake alone, its timer's included,
+//    and its worker never changes.
 // 5. Tasks and workers live until weft_stop. What a plain thread does with a task or a worker
 //    stands between weft__foreign_enter and _leave, from the moment it reads the pointer;
 //    weft_stop, once nothing leads to them any more, waits until nobody is in between.
@@ -28,34 +31,45 @@
 
 #include <errno.h>
 
-enum { EMPTY, PARKED, WOKEN };
+enum { PARKED = 1, ONE_WAKE = 2 };
 
 static WEFT__ATOMIC(uint32_t) foreign_count; // rule 5: of the process, as the handles are
 
 static void park_thread(struct weft__waiter *self, int64_t until_ns) {
-    while (weft__load(&self->word, acquire) == PARKED) {
+    while (weft__load(&self->word, acquire) & PARKED) {
         self->driver->class->wait(self->driver, until_ns);
         if (until_ns != INT64_MAX && weft__fresh_now(self) >= until_ns)
             break;
     }
 }
 
+// A task leaves its park by a wake alone; a thread also by itself, and then clears the bit.
 void weft__park(struct weft__waiter *self, int64_t until_ns) {
-    uint32_t expected = EMPTY;
-    if (weft__cas(&self->word, &expected, PARKED, acq_rel)) {
-        if (self->worker)
+    uint32_t seen = self->seen;
+    if (weft__cas(&self->word, &seen, seen | PARKED, acq_rel)) {
+        if (self->worker) {
             weft__worker_suspend(self->worker, until_ns);
-        else
+        } else {
             park_thread(self, until_ns);
+            weft__fetch_and(&self->word, ~(uint32_t)PARKED, acq_rel);
+        }
     }
-    (void)weft__exchange(&self->word, EMPTY, acq_rel);
+    self->seen = weft__load(&self->word, acquire);
+}
+
+// Counts a wake. Whether the waiter was parked and is to be handed on.
+static bool count_wake(struct weft__waiter *waiter) {
+    uint32_t word = weft__load(&waiter->word, relaxed);
+    while (!weft__cas(&waiter->word, &word, (word + ONE_WAKE) & ~(uint32_t)PARKED, seq_cst))
+        ;
+    return word & PARKED;
 }
 
 static void wake_thread(struct weft__waiter *waiter) {
     weft__fetch_add(&waiter->wakers, 1, seq_cst);
-    if (weft__exchange(&waiter->word, WOKEN, seq_cst) == PARKED) {
+    if (count_wake(waiter)) {
         if (waiter->worker)
-            weft__worker_wake(waiter->worker, (struct weft__task *)waiter);
+            weft__worker_wake(waiter->worker, weft__task_of(waiter));
         else
             waiter->driver->class->wake(waiter->driver);
     }
@@ -65,19 +79,19 @@ static void wake_thread(struct weft__waiter *waiter) {
 void weft__unpark(struct weft__waiter *waiter) {
     if (waiter->is_thread)
         wake_thread(waiter);
-    else if (weft__exchange(&waiter->word, WOKEN, acq_rel) == PARKED)
-        weft__worker_wake(waiter->worker, (struct weft__task *)waiter);
+    else if (count_wake(waiter))
+        weft__worker_wake(waiter->worker, weft__task_of(waiter));
 }
 
 void weft__unpark_own(struct weft__waiter *waiter) {
     if (waiter->worker)
         weft__unpark(waiter);
     else
-        (void)weft__exchange(&waiter->word, WOKEN, acq_rel);
+        (void)count_wake(waiter);
 }
 
 bool weft__is_parked(struct weft__waiter *waiter) {
-    return weft__load(&waiter->word, relaxed) == PARKED;
+    return weft__load(&waiter->word, relaxed) & PARKED;
 }
 
 void weft__wakers_drain(struct weft__waiter *self) {

@@ -55,6 +55,7 @@ static void free_all(struct weft__runtime *runtime) {
 }
 
 static struct weft__runtime *allocate(uint32_t count) {
+    weft__heavy_barrier_ask();
     struct weft__runtime *runtime = weft__alloc(sizeof *runtime);
     if (!runtime)
         return NULL;
@@ -70,7 +71,6 @@ static struct weft__runtime *allocate(uint32_t count) {
             runtime->workers[i]->index = i;
     }
     if (is_complete && set_hooks() == 0) {
-        weft__task_pool_init(&runtime->pool);
         weft__scope_init_root(&runtime->root);
         return runtime;
     }
@@ -112,6 +112,7 @@ static void publish(struct weft__runtime *runtime, struct weft__waiter *self,
     if (!runtime->has_own_threads) {
         runtime->zero = weft__thread_zero(self);
         weft__worker_adopt(runtime->workers[0], runtime->zero);
+        weft__store(&runtime->root.lock.owner, runtime->workers[0], relaxed); // task zero's scopes
     }
     runtime->reports_overflow = !options->no_overflow_report && weft__overflow_watch() == 0;
     weft__store(&current, runtime, release);
@@ -246,9 +247,9 @@ int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *drive
 
 // ---- Ending ---------------------------------------------------------------------------------
 
-void weft__runtime_end(struct weft__runtime *runtime) {
+void weft__runtime_end(struct weft__runtime *runtime, struct weft__waiter *self) {
     weft__lock(&start_lock);
-    weft__scope_orphan_children(&runtime->root);
+    weft__scope_orphan_children(&runtime->root, self);
     if (runtime->zero)
         weft__scope_disown_all(&runtime->zero->waiter);
     weft__store(&current, NULL, seq_cst);

@@ -37,7 +37,7 @@ uint64_t weft__runtime_living_now(void);
 void weft__runtime_drain(void);
 
 // Ends it: nothing runs any more, and nobody comes any more. On the thread that may stop it.
-void weft__runtime_end(struct weft__runtime *runtime);
+void weft__runtime_end(struct weft__runtime *runtime, struct weft__waiter *self);
 // How weft_stop begins: makes the caller the one that stops, if it may. 0 or what weft_stop
 // answers.
 int weft__runtime_begin_stop(struct weft__waiter *self, struct weft__runtime **ret_runtime);

@@ -30,6 +30,10 @@ _Static_assert(sizeof(struct weft__scope) <= sizeof(weft_scope), "weft_scope is 
 
 uint32_t weft__fork_epoch;
 
+static void enter(struct weft__scope *scope, const struct weft__waiter *self) {
+    weft__biased_lock(&scope->lock, self->worker);
+}
+
 void weft__scope_init_root(struct weft__scope *root) {
     weft__list_init(&root->tasks);
     weft__list_init(&root->children);
@@ -37,16 +41,16 @@ void weft__scope_init_root(struct weft__scope *root) {
     weft__store(&root->epoch, weft__fork_epoch + 1, relaxed);
 }
 
-void weft__scope_orphan_children(struct weft__scope *root) {
+void weft__scope_orphan_children(struct weft__scope *root, struct weft__waiter *self) {
     struct weft__list *node;
-    weft__lock(&root->lock);
+    enter(root, self);
     while ((node = weft__list_pop_front(&root->children))) {
         struct weft__scope *child = WEFT__CONTAINER(node, struct weft__scope, sibling);
-        weft__lock(&child->lock);
+        enter(child, self);
         child->parent = NULL;
-        weft__unlock(&child->lock);
+        weft__biased_unlock(&child->lock);
     }
-    weft__unlock(&root->lock);
+    weft__biased_unlock(&root->lock);
 }
 
 void weft__scope_disown_all(struct weft__waiter *owner) {
@@ -70,6 +74,7 @@ static void begin_use(struct weft__scope *scope, struct weft__waiter *self) {
     scope->flags |= WEFT__SCOPE_USED;
     weft__store(&scope->epoch, weft__fork_epoch + 1, relaxed);
     scope->owner = self;
+    weft__bias_to(&scope->lock, self->worker);
     weft__list_init(&scope->tasks);
     weft__list_init(&scope->children);
     weft__list_push_back(&self->scopes, &scope->owned);
@@ -88,15 +93,15 @@ static void link_below(struct weft__scope *parent, struct weft__scope *scope) {
 // nobody else has used or joined it since `was_used` was found.
 static void open_scope(struct weft__scope *scope, struct weft__waiter *self,
                        struct weft__scope *parent, bool was_used) {
-    weft__lock(&parent->lock);
-    weft__lock(&scope->lock);
+    enter(parent, self);
+    enter(scope, self);
     if (!scope->parent && is_used(scope) == was_used) {
         if (!was_used)
             begin_use(scope, self);
         link_below(parent, scope);
     }
-    weft__unlock(&scope->lock);
-    weft__unlock(&parent->lock);
+    weft__biased_unlock(&scope->lock);
+    weft__biased_unlock(&parent->lock);
 }
 
 static void mark(struct weft__waiter *waiter, int64_t cancel_at) {
@@ -107,13 +112,13 @@ static void mark(struct weft__waiter *waiter, int64_t cancel_at) {
 int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct weft__task *task,
                     struct weft__scope *root) {
     forget_before_fork(scope);
-    weft__lock(&scope->lock);
+    enter(scope, self);
     while (!scope->parent) { // unused, or from before the runtime was started anew
         bool was_used = is_used(scope);
-        weft__unlock(&scope->lock);
+        weft__biased_unlock(&scope->lock);
         // One from before has an owner, who may well join it after this task's scope has gone.
         open_scope(scope, self, self->scope && !was_used ? self->scope : root, was_used);
-        weft__lock(&scope->lock);
+        enter(scope, self);
     }
     bool is_refused = scope->flags & WEFT__SCOPE_JOINING && self->scope != scope;
     if (!is_refused) {
@@ -123,18 +128,18 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
         if (scope->flags & WEFT__SCOPE_CANCELLED)
             mark(&task->waiter, scope->cancel_at);
     }
-    weft__unlock(&scope->lock);
+    weft__biased_unlock(&scope->lock);
     return is_refused ? -EBUSY : 0;
 }
 
 void weft__scope_remove(struct weft__scope *scope, struct weft__task *task, int result) {
-    weft__lock(&scope->lock);
+    enter(scope, &task->waiter);
     weft__list_remove(&task->member);
     if (result < 0 && scope->first_error == 0)
         scope->first_error = result;
     bool is_last = --scope->living == 0 && scope->flags & WEFT__SCOPE_JOINING;
     struct weft__waiter *joiner = is_last ? scope->owner : NULL;
-    weft__unlock(&scope->lock);
+    weft__biased_unlock(&scope->lock);
     if (joiner)
         weft__unpark(joiner);
 }
@@ -161,20 +166,20 @@ static bool cancel_one(struct weft__scope *scope, int64_t now) {
 // The scope after `scope` in depth-first order inside `top`, locked; it and all it passes are
 // unlocked.
 static struct weft__scope *next_scope(struct weft__scope *top, struct weft__scope *scope,
-                                      bool goes_down) {
+                                      bool goes_down, struct weft__waiter *self) {
     struct weft__list *node = goes_down ? weft__list_first(&scope->children) : NULL;
     while (!node && scope != top) {
         struct weft__scope *parent = scope->parent;
         node = weft__list_next(&parent->children, &scope->sibling);
-        weft__unlock(&scope->lock);
+        weft__biased_unlock(&scope->lock);
         scope = parent;
     }
     if (!node) {
-        weft__unlock(&top->lock);
+        weft__biased_unlock(&top->lock);
         return NULL;
     }
     struct weft__scope *next = WEFT__CONTAINER(node, struct weft__scope, sibling);
-    weft__lock(&next->lock);
+    enter(next, self);
     return next;
 }
 
@@ -183,9 +188,9 @@ static struct weft__scope *next_scope(struct weft__scope *top, struct weft__scop
 void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self) {
     int64_t now = weft__fresh_now(self);
     weft__foreign_enter();
-    weft__lock(&scope->lock);
+    enter(scope, self);
     for (struct weft__scope *at = scope; at;)
-        at = next_scope(scope, at, cancel_one(at, now));
+        at = next_scope(scope, at, cancel_one(at, now), self);
     weft__foreign_leave();
 }
 
@@ -205,39 +210,39 @@ void weft_cancel(weft_scope *public) {
 static int wait_for_last(struct weft__scope *scope, struct weft__waiter *self) {
     bool is_passed_on = false;
     while (scope->living > 0) {
-        weft__unlock(&scope->lock);
+        weft__biased_unlock(&scope->lock);
         bool is_interrupted = weft__interrupted(self) < 0;
         if (is_interrupted && !is_passed_on)
             weft__scope_cancel(scope, self);
         else
             weft__park(self, is_passed_on ? INT64_MAX : weft__interrupt_at(self));
         is_passed_on = is_interrupted;
-        weft__lock(&scope->lock);
+        enter(scope, self);
     }
     return weft__interrupted(self);
 }
 
 // Takes the lock of the parent, if there is one, and then the scope's. Returns the parent.
-static struct weft__scope *lock_with_parent(struct weft__scope *scope) {
+static struct weft__scope *lock_with_parent(struct weft__scope *scope, struct weft__waiter *self) {
     for (;;) {
-        weft__lock(&scope->lock);
+        enter(scope, self);
         struct weft__scope *parent = scope->parent;
         if (!parent)
             return NULL;
-        weft__unlock(&scope->lock);
-        weft__lock(&parent->lock);
-        weft__lock(&scope->lock);
+        weft__biased_unlock(&scope->lock);
+        enter(parent, self);
+        enter(scope, self);
         if (scope->parent == parent)
             return parent;
-        weft__unlock(&scope->lock); // the runtime has ended meanwhile, and with it the root
-        weft__unlock(&parent->lock);
+        weft__biased_unlock(&scope->lock); // the runtime has ended meanwhile, and with it the root
+        weft__biased_unlock(&parent->lock);
     }
 }
 
 // Rule 5.
-static void close_scope(struct weft__scope *scope) {
+static void close_scope(struct weft__scope *scope, struct weft__waiter *self) {
     weft__foreign_enter();
-    struct weft__scope *parent = lock_with_parent(scope);
+    struct weft__scope *parent = lock_with_parent(scope, self);
     weft__list_remove(&scope->sibling);
     weft__list_remove(&scope->owned);
     scope->parent = NULL;
@@ -245,9 +250,9 @@ static void close_scope(struct weft__scope *scope) {
     scope->first_error = 0;
     scope->flags = 0;
     weft__store(&scope->epoch, 0, relaxed);
-    weft__unlock(&scope->lock);
+    weft__biased_unlock(&scope->lock);
     if (parent)
-        weft__unlock(&parent->lock);
+        weft__biased_unlock(&parent->lock);
     weft__foreign_leave();
 }
 
@@ -261,21 +266,21 @@ int weft_join(weft_scope *public) {
     if (weft__is_orphan())
         return (int)weft__failed(self, "join", 0, -ECHILD);
     forget_before_fork(scope);
-    weft__lock(&scope->lock);
+    enter(scope, self);
     if (!(scope->flags & WEFT__SCOPE_USED)) {
         scope->flags = 0;
-        weft__unlock(&scope->lock);
+        weft__biased_unlock(&scope->lock);
         return 0;
     }
     if (scope->owner != self) {
-        weft__unlock(&scope->lock);
+        weft__biased_unlock(&scope->lock);
         return (int)weft__failed(self, "join", 0, -EPERM);
     }
     scope->flags |= WEFT__SCOPE_JOINING;
     int interruption = wait_for_last(scope, self);
     int error = interruption < 0 ? interruption : scope->first_error;
-    weft__unlock(&scope->lock);
-    close_scope(scope);
+    weft__biased_unlock(&scope->lock);
+    close_scope(scope, self);
     if (error < 0)
         (void)weft__failed(self, "join", 0, error);
     if (interruption < 0)
@@ -284,9 +289,10 @@ int weft_join(weft_scope *public) {
 }
 
 static bool is_anothers(struct weft__scope *scope) {
-    weft__lock(&scope->lock);
-    bool is_anothers = is_used(scope) && scope->owner != weft__self();
-    weft__unlock(&scope->lock);
+    struct weft__waiter *self = weft__self();
+    enter(scope, self);
+    bool is_anothers = is_used(scope) && scope->owner != self;
+    weft__biased_unlock(&scope->lock);
     return is_anothers;
 }
 

@@ -5,14 +5,15 @@
 #ifndef WEFT__SCOPE_H
 #define WEFT__SCOPE_H
 
-#include "os/lock.h"
+#include "os/biased_lock.h"
 #include "task/waiter.h"
 
 struct weft__task;
 
 struct weft__scope {
-    struct weft__lock
-        lock;        // guards all below but `sibling` (the parent's lock) and `owned` (the owner)
+    // Guards all below but `sibling` (the parent's lock) and `owned` (the owner). Biased to the
+    // worker of who used the scope first.
+    struct weft__biased_lock lock;
     uint32_t flags;  // WEFT__SCOPE_*
     uint32_t living; // tasks that have not ended
     int32_t first_error;
@@ -35,7 +36,7 @@ enum {
 
 void weft__scope_init_root(struct weft__scope *root);
 // The runtime goes: scopes that were below its root are roots of nothing.
-void weft__scope_orphan_children(struct weft__scope *root);
+void weft__scope_orphan_children(struct weft__scope *root, struct weft__waiter *self);
 // All tasks have ended: the owner may, but need not join its scopes any more.
 void weft__scope_disown_all(struct weft__waiter *owner);
 

@@ -167,7 +167,7 @@ int weft_stop(int64_t grace_ns) {
         return (int)weft__failed(self, "stop", 0, error);
     error = wait_for_all(runtime, self, grace_ns);
     if (error == 0) {
-        weft__runtime_end(runtime);
+        weft__runtime_end(runtime, self);
         return 0;
     }
     weft__log(WEFT__LOG_WARN, "stop: %llu tasks are still alive after the grace",

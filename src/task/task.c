@@ -15,14 +15,13 @@ enum { CHUNK_COUNT = 64, BATCH = 32, NAME_SIZE = 32, STACK_ALIGNMENT = 16 };
 
 struct weft__task_chunk {
     struct weft__task_chunk *next;
-    struct weft__task tasks[CHUNK_COUNT];
+    struct weft__task *tasks; // CHUNK_COUNT of them, in `memory`
+    char memory[CHUNK_COUNT * sizeof(struct weft__task) + WEFT__CACHE_LINE];
 };
 
-// ---- The pool -------------------------------------------------------------------------------
+_Static_assert(sizeof(struct weft__task) % WEFT__CACHE_LINE == 0, "each in an array is aligned");
 
-void weft__task_pool_init(struct weft__task_pool *pool) {
-    weft__list_init(&pool->free);
-}
+// ---- The pool -------------------------------------------------------------------------------
 
 void weft__task_pool_destroy(struct weft__task_pool *pool) {
     while (pool->chunks) {
@@ -30,74 +29,64 @@ void weft__task_pool_destroy(struct weft__task_pool *pool) {
         weft__free(pool->chunks);
         pool->chunks = next;
     }
-    weft__list_init(&pool->free);
+    pool->free = (struct weft__queue){0};
 }
 
 static bool grow(struct weft__task_pool *pool) {
     struct weft__task_chunk *chunk = weft__alloc(sizeof *chunk);
     if (!chunk)
         return false;
+    uintptr_t first = (uintptr_t)chunk->memory + WEFT__CACHE_LINE - 1;
+    chunk->tasks = (struct weft__task *)(first - first % WEFT__CACHE_LINE);
     chunk->next = pool->chunks;
     pool->chunks = chunk;
     for (int i = 0; i < CHUNK_COUNT; i++) {
         weft__list_init(&chunk->tasks[i].waiter.scopes);
-        weft__list_push_back(&pool->free, &chunk->tasks[i].link);
+        weft__queue_push(&pool->free, &chunk->tasks[i].node);
     }
     return true;
 }
 
-static struct weft__list *pop(struct weft__task_pool *pool) {
-    if (weft__list_is_empty(&pool->free) && !grow(pool))
-        return NULL;
-    return weft__list_pop_front(&pool->free);
-}
-
 // Returns one and puts a few more at hand.
-static struct weft__list *fetch(struct weft__task_pool *pool, struct weft__task_cache *cache) {
+static struct weft__node *fetch(struct weft__task_pool *pool, struct weft__queue *cache) {
     weft__lock(&pool->lock);
-    struct weft__list *node = pop(pool);
-    while (node && cache && cache->count < BATCH && !weft__list_is_empty(&pool->free)) {
-        weft__list_push_back(&cache->free, weft__list_pop_front(&pool->free));
-        cache->count++;
-    }
+    struct weft__node *node = NULL;
+    if (pool->free.count > 0 || grow(pool))
+        node = weft__queue_pop(&pool->free);
+    while (cache && cache->count < BATCH && pool->free.count > 0)
+        weft__queue_push(cache, weft__queue_pop(&pool->free));
     weft__unlock(&pool->lock);
     return node;
 }
 
-struct weft__task *weft__task_take(struct weft__task_pool *pool, struct weft__task_cache *cache) {
-    struct weft__list *node = NULL;
-    if (cache && cache->count > 0) {
-        node = weft__list_pop_front(&cache->free);
-        cache->count--;
-    } else {
+struct weft__task *weft__task_take(struct weft__task_pool *pool, struct weft__queue *cache) {
+    struct weft__node *node = cache ? weft__queue_pop(cache) : NULL;
+    if (!node)
         node = fetch(pool, cache);
-    }
-    return node ? WEFT__CONTAINER(node, struct weft__task, link) : NULL;
+    return node ? WEFT__CONTAINER(node, struct weft__task, node) : NULL;
 }
 
 // Where more tasks end than start, what is too much goes back for the others.
-static void give_back(struct weft__task_pool *pool, struct weft__task_cache *cache) {
+static void give_back(struct weft__task_pool *pool, struct weft__queue *cache) {
     weft__lock(&pool->lock);
-    for (; cache->count > BATCH; cache->count--) {
-        struct weft__list *node = weft__list_last(&cache->free);
-        weft__list_remove(node);
-        weft__list_push_back(&pool->free, node);
-    }
+    while (cache->count > BATCH)
+        weft__queue_push(&pool->free, weft__queue_pop(cache));
     weft__unlock(&pool->lock);
 }
 
-void weft__task_give(struct weft__task_pool *pool, struct weft__task_cache *cache,
+void weft__task_give(struct weft__task_pool *pool, struct weft__queue *cache,
                      struct weft__task *task) {
-    weft__free(task->name);
+    if (task->name)
+        weft__free(task->name);
     task->name = NULL;
     if (!cache) {
         weft__lock(&pool->lock);
-        weft__list_push_front(&pool->free, &task->link);
+        weft__queue_push_front(&pool->free, &task->node);
         weft__unlock(&pool->lock);
         return;
     }
-    weft__list_push_front(&cache->free, &task->link);
-    if (++cache->count > 2 * BATCH)
+    weft__queue_push_front(cache, &task->node);
+    if (cache->count > 2 * BATCH)
         give_back(pool, cache);
 }
 
@@ -112,6 +101,7 @@ void weft__task_pool_walk(struct weft__task_pool *pool,
 
 static void task_main(void *arg) {
     struct weft__task *task = arg;
+    weft__worker_arrived(task->waiter.worker);
     if (task->handle_fn)
         task->result = task->handle_fn((int)(intptr_t)task->arg);
     else
@@ -122,9 +112,8 @@ static void task_main(void *arg) {
         PANIC("task %s returned without joining a scope that it had used (weft_join, or declare "
               "it weft_autojoin)",
               task->name ? task->name : "(no name)");
-    task->is_finished = true;
-    weft__context_switch_last(&task->context, &task->waiter.worker->context);
-    PANIC("a finished task was resumed");
+    weft__scope_remove(task->waiter.scope, task, task->result);
+    weft__worker_finish(task->waiter.worker, task);
 }
 
 // The record of the last failure lies at the top of the stack, in a page that is touched anyway.
@@ -141,19 +130,22 @@ void weft__task_prepare(struct weft__task *task, struct weft__worker *worker) {
 }
 
 void weft__task_end(struct weft__task *task, struct weft__worker *worker) {
-    weft__context_drop(&task->context);
-    weft__scope_remove(task->waiter.scope, task, task->result);
     weft__task_give(&worker->runtime->pool, &worker->cache, task);
 }
 
 // ---- weft_go --------------------------------------------------------------------------------
 
+struct what { // to run
+    int (*fn)(void *);
+    int (*handle_fn)(int); // one of the two
+    void *arg;
+};
+
 // The record may be one that a late waker still knows: only what such a one does not touch is
 // written plainly.
-static void reset(struct weft__task *task, const struct weft__task *what,
-                  struct weft__waiter *self) {
+static void reset(struct weft__task *task, const struct what *what, struct weft__waiter *self) {
     struct weft__waiter *waiter = &task->waiter;
-    weft__store(&waiter->word, 0, relaxed);
+    waiter->seen = weft__load(&waiter->word, relaxed); // goes on: a late waker may be counting
     weft__store(&waiter->cancelled, 0, relaxed);
     waiter->worker = NULL;
     waiter->driver = NULL;
@@ -162,7 +154,7 @@ static void reset(struct weft__task *task, const struct weft__task *what,
     waiter->shields = 0;
     waiter->inherited = waiter->deadline = self->deadline;
     waiter->may_not_wait = false;
-    task->is_started = task->is_finished = task->is_pinned = false;
+    task->is_started = task->is_pinned = false;
     task->wake_at = INT64_MAX;
     task->stack_size = 0;
     task->fn = what->fn;
@@ -197,8 +189,8 @@ static void place(struct weft__runtime *runtime, struct weft__waiter *self, stru
 }
 
 static int launch(struct weft__runtime *runtime, struct weft__waiter *self, weft_scope *scope,
-                  const struct weft__task *what, const weft_task_options *options) {
-    struct weft__task_cache *cache = self->worker ? &self->worker->cache : NULL;
+                  const struct what *what, const weft_task_options *options) {
+    struct weft__queue *cache = self->worker ? &self->worker->cache : NULL;
     if (options->worker > (int)runtime->worker_count || options->worker < WEFT_WORKER_HERE ||
         (options->worker == WEFT_WORKER_HERE && !self->worker))
         return -EINVAL;
@@ -218,7 +210,7 @@ static int launch(struct weft__runtime *runtime, struct weft__waiter *self, weft
     return 0;
 }
 
-static int go(weft_scope *scope, const struct weft__task *what, const weft_task_options *given,
+static int go(weft_scope *scope, const struct what *what, const weft_task_options *given,
               size_t size) {
     struct weft__waiter *self = weft__self();
     weft_task_options options = {0};
@@ -243,7 +235,7 @@ static int go(weft_scope *scope, const struct weft__task *what, const weft_task_
 
 int weft_priv_go(weft_scope *scope, int (*fn)(void *), void *arg, const weft_task_options *options,
                  size_t size) {
-    struct weft__task what = {.fn = fn, .arg = arg};
+    struct what what = {.fn = fn, .arg = arg};
     return go(scope, &what, options, size);
 }
 
@@ -251,7 +243,7 @@ int weft_priv_go_handle(weft_scope *scope, int (*fn)(int), int handle,
                         const weft_task_options *options, size_t size) {
     if (handle < 0)
         return handle;
-    struct weft__task what = {.handle_fn = fn, .arg = (void *)(intptr_t)handle};
+    struct what what = {.handle_fn = fn, .arg = (void *)(intptr_t)handle};
     int error = go(scope, &what, options, size);
     if (error < 0)
         (void)weft_close(handle); // taken, even on failure; it leaves the record of the failure

@@ -15,11 +15,11 @@ static _Thread_local struct weft__thread *this_thread;
 static _Thread_local struct weft__worker *this_worker;
 
 static struct weft__lock pool_lock;
-static struct weft__thread *pool; // LIFO through zero.inbox_next; guarded by pool_lock
+static struct weft__thread *pool; // LIFO through zero.node; guarded by pool_lock
 
 static void pool_push(struct weft__thread *thread) {
     weft__lock(&pool_lock);
-    thread->zero.inbox_next = pool ? &pool->zero : NULL;
+    thread->zero.node.next = pool ? &pool->zero.node : NULL;
     pool = thread;
     weft__unlock(&pool_lock);
 }
@@ -28,7 +28,9 @@ static struct weft__thread *pool_pop(void) {
     weft__lock(&pool_lock);
     struct weft__thread *thread = pool;
     if (thread)
-        pool = (struct weft__thread *)thread->zero.inbox_next;
+        pool = thread->zero.node.next
+                   ? WEFT__CONTAINER(thread->zero.node.next, struct weft__thread, zero.node)
+                   : NULL;
     weft__unlock(&pool_lock);
     return thread;
 }
@@ -53,10 +55,11 @@ static void reset(struct weft__thread *thread) {
     waiter->driver = thread->driver;
     waiter->failure = &thread->failure;
     waiter->failure->call = NULL;
+    waiter->seen = weft__load(&waiter->word, relaxed);
     waiter->blocks = NULL;
     waiter->shields = 0;
     waiter->deadline = waiter->inherited = INT64_MAX;
-    thread->zero.inbox_next = NULL;
+    thread->zero.node.next = NULL;
 }
 
 // A new record. What a late waker reads at any time is written here once, before it can be known.
@@ -105,7 +108,7 @@ WEFT__NOINLINE void weft__this_worker_set(struct weft__worker *worker) {
 
 struct weft__task *weft__thread_zero(struct weft__waiter *self) {
     ASSERT(self->is_thread);
-    return (struct weft__task *)self;
+    return weft__task_of(self);
 }
 
 struct weft__driver *weft__thread_driver(struct weft__task *zero) {
@@ -124,10 +127,10 @@ void weft__thread_after_fork(void) {
     waiter->worker = NULL;
     waiter->driver = thread->driver; // which knows of forks: it will not use the parent's eventfd
     weft__store(&waiter->word, 0, relaxed);
+    waiter->seen = 0;
     weft__store(&waiter->wakers, 0, relaxed);
     weft__list_init(&waiter->scopes);
     thread->zero.timer = (struct weft__heap_node){0};
-    weft__list_init(&thread->zero.link);
     if (was_task) { // task zero's frames are gone, and with them its blocks
         waiter->blocks = NULL;
         waiter->shields = 0;

@@ -9,12 +9,7 @@
 #include "task/worker.h"
 
 struct weft__unstarted *weft__unstarted_new(void) {
-    struct weft__unstarted *u = weft__alloc(sizeof *u);
-    if (u) {
-        weft__list_init(&u->pinned);
-        weft__list_init(&u->placed);
-    }
-    return u;
+    return weft__alloc(sizeof(struct weft__unstarted));
 }
 
 void weft__unstarted_free(struct weft__unstarted *u) {
@@ -29,17 +24,16 @@ void weft__unstarted_push(struct weft__unstarted *u, struct weft__task *task) {
 }
 
 void weft__unstarted_pin(struct weft__unstarted *u, struct weft__task *task) {
-    weft__list_push_back(&u->pinned, &task->link);
-    u->pinned_count++;
+    weft__queue_push(&u->pinned, &task->node);
 }
 
 static void place(struct weft__unstarted *u, struct weft__task *task, bool is_first) {
     weft__lock(&u->lock);
     if (is_first)
-        weft__list_push_front(&u->placed, &task->link);
+        weft__queue_push_front(&u->placed, &task->node);
     else
-        weft__list_push_back(&u->placed, &task->link);
-    weft__store(&u->placed_size, weft__load(&u->placed_size, relaxed) + 1, relaxed);
+        weft__queue_push(&u->placed, &task->node);
+    weft__own_add(&u->placed_size, 1);
     weft__unlock(&u->lock);
 }
 
@@ -48,35 +42,26 @@ void weft__unstarted_place(struct weft__unstarted *u, struct weft__task *task) {
 }
 
 void weft__unstarted_put_back(struct weft__unstarted *u, struct weft__task *task) {
-    if (!task->is_pinned) {
+    if (task->is_pinned)
+        weft__queue_push_front(&u->pinned, &task->node);
+    else
         place(u, task, true);
-        return;
-    }
-    weft__list_push_front(&u->pinned, &task->link);
-    u->pinned_count++;
 }
 
-static struct weft__task *task_of(struct weft__list *node) {
-    return node ? WEFT__CONTAINER(node, struct weft__task, link) : NULL;
+static struct weft__task *task_of(struct weft__node *node) {
+    return node ? WEFT__CONTAINER(node, struct weft__task, node) : NULL;
 }
 
 static struct weft__task *take_placed(struct weft__unstarted *u) {
     if (weft__load(&u->placed_size, relaxed) == 0)
         return NULL;
     weft__lock(&u->lock);
-    struct weft__list *node = weft__list_pop_front(&u->placed);
+    struct weft__node *node = weft__queue_pop(&u->placed);
     if (node) {
-        weft__store(&u->placed_size, weft__load(&u->placed_size, relaxed) - 1, relaxed);
-        weft__store(&u->placed_taken, weft__load(&u->placed_taken, relaxed) + 1, relaxed);
+        weft__own_add(&u->placed_size, -1U);
+        weft__own_add(&u->placed_taken, 1);
     }
     weft__unlock(&u->lock);
-    return task_of(node);
-}
-
-static struct weft__task *take_pinned(struct weft__unstarted *u) {
-    struct weft__list *node = weft__list_pop_front(&u->pinned);
-    if (node)
-        u->pinned_count--;
     return task_of(node);
 }
 
@@ -90,14 +75,14 @@ static struct weft__task *take_spawned(struct weft__unstarted *u) {
 }
 
 static struct weft__task *take_from_elsewhere(struct weft__unstarted *u) {
-    struct weft__task *task = take_pinned(u);
+    struct weft__task *task = task_of(weft__queue_pop(&u->pinned));
     return task ? task : take_placed(u);
 }
 
 // Own ones at even takes; with none from elsewhere every take is of an own one, so the count goes
 // on by two.
 struct weft__task *weft__unstarted_take(struct weft__unstarted *u) {
-    bool is_alone = u->pinned_count == 0 && weft__load(&u->placed_size, relaxed) == 0;
+    bool is_alone = u->pinned.count == 0 && weft__load(&u->placed_size, relaxed) == 0;
     u->takes += is_alone ? 2 - u->takes % 2 : 1;
     struct weft__task *task = NULL;
     if (u->takes % 2 != 0)
@@ -107,28 +92,18 @@ struct weft__task *weft__unstarted_take(struct weft__unstarted *u) {
     return task || is_alone ? task : take_from_elsewhere(u);
 }
 
-static struct weft__task *node_at(struct weft__list *list, size_t index) {
-    struct weft__list *node = weft__list_first(list);
-    while (index-- > 0)
-        node = weft__list_next(list, node);
-    weft__list_remove(node);
-    return task_of(node);
-}
-
 struct weft__task *weft__unstarted_take_at(struct weft__unstarted *u, size_t index) {
     size_t size = weft__deque_size(&u->spawned);
     if (index < size)
         return weft__deque_take_at(&u->spawned, index);
     index -= size;
-    if (index < u->pinned_count) {
-        u->pinned_count--;
-        return node_at(&u->pinned, index);
-    }
+    if (index < u->pinned.count)
+        return task_of(weft__queue_take_at(&u->pinned, index));
     weft__lock(&u->lock);
-    struct weft__task *task = node_at(&u->placed, index - u->pinned_count);
-    weft__store(&u->placed_size, weft__load(&u->placed_size, relaxed) - 1, relaxed);
+    struct weft__node *node = weft__queue_take_at(&u->placed, index - u->pinned.count);
+    weft__own_add(&u->placed_size, -1U);
     weft__unlock(&u->lock);
-    return task;
+    return task_of(node);
 }
 
 struct weft__task *weft__unstarted_steal(struct weft__unstarted *u) {

@@ -6,21 +6,20 @@
 #ifndef WEFT__UNSTARTED_H
 #define WEFT__UNSTARTED_H
 
-#include "base/list.h"
+#include "base/queue.h"
 #include "os/lock.h"
 #include "task/deque.h"
 
 struct weft__task;
 
 struct weft__unstarted {
-    struct weft__deque spawned; // started from the worker's own tasks
-    struct weft__list pinned;   // for this worker alone; the worker's own, oldest first
-    size_t pinned_count;
+    struct weft__deque spawned;         // started from the worker's own tasks
+    struct weft__queue pinned;          // for this worker alone; the worker's own, oldest first
     uint32_t takes;                     // so far
     WEFT__ATOMIC(uint32_t) placed_size; // written under the lock
     WEFT__ATOMIC(uint32_t) placed_taken;
     struct weft__lock lock;
-    struct weft__list placed; // guarded by the lock: placed here by anybody, oldest first
+    struct weft__queue placed; // guarded by the lock: placed here by anybody, oldest first
 };
 
 struct weft__unstarted *weft__unstarted_new(void);    // NULL: no memory
@@ -50,7 +49,7 @@ static inline size_t weft__unstarted_free_count(struct weft__unstarted *u) {
 
 // The worker: how many there are.
 static inline size_t weft__unstarted_count(struct weft__unstarted *u) {
-    return weft__unstarted_free_count(u) + u->pinned_count;
+    return weft__unstarted_free_count(u) + u->pinned.count;
 }
 
 // Changes whenever one is taken at an old end.

@@ -37,24 +37,28 @@ struct weft__failure {
 // Waiters live in type-stable memory: a record is reused for another waiter, but never freed while
 // somebody may still hold its address. A late wake is therefore harmless: it is a spurious one.
 struct weft__waiter {
+    // What every call and every switch looks at, together (worker.h).
     WEFT__ATOMIC(uint32_t) word;      // park.c
-    WEFT__ATOMIC(uint32_t) wakers;    // a thread's record: wakes under way, see park.c
     WEFT__ATOMIC(uint32_t) cancelled; // set by scope.c, any thread
-    WEFT__ATOMIC(int64_t) cancel_at;  // when that was, on the monotonic clock
+    int64_t deadline;                 // the one in force; INT64_MAX: none
+    int32_t budget;                   // operations left until it yields
+    bool is_thread;                   // a thread's record (a plain thread, or task zero): for ever
+    bool may_not_wait;                // runs on the reserve stack: there is no other to wait on
+    uint32_t seen;                    // of the word, when it last returned from a park
 
-    // All below is touched by the waiter itself, or by the thread of its worker.
+    WEFT__ATOMIC(uint32_t) wakers;   // a thread's record: wakes under way, see park.c
+    WEFT__ATOMIC(int64_t) cancel_at; // when it was cancelled, on the monotonic clock
+
+    // All below, as deadline and budget, is touched by the waiter itself, or by the thread of its
+    // worker.
     struct weft__worker *worker; // NULL: a plain thread
     struct weft__driver *driver; // the worker's, or the thread's own
     struct weft__scope *scope;   // the scope it lives in; NULL: task zero, a plain thread
     struct weft__list scopes;    // those it used first and has not joined
     struct weft__failure *failure;
     struct weft__block *blocks; // innermost weft_within or weft_shield, or NULL
-    int64_t deadline;           // the one in force; INT64_MAX: none
     int64_t inherited;          // what it was started with
     uint32_t shields;           // how many of the blocks are shields
-    int32_t budget;             // operations left until it yields
-    bool is_thread;             // a thread's record (a plain thread, or task zero); never changes
-    bool may_not_wait;          // runs on the reserve stack: there is no other to wait on
 };
 
 // Whether this process is the child that a process with a runtime forked, and has not started one

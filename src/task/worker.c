@@ -3,6 +3,10 @@
 // The scheduler of one worker: which task runs next, the turn, the sleep. How a task is made and
 // how it ends is task.c.
 //
+// Who leaves picks who is next, on its own stack, and switches there at once; the scheduler's own
+// context runs only between turns and when there is nothing to pick. Who arrives buries a task that
+// has ended: nobody can give back the stack he stands on.
+//
 // Order. A turn is at most WEFT__TURN picks, or until a task has used up its budget of operations,
 // then the timers, then the driver. Ready tasks run in FIFO order; after every WEFT__START_EVERY of
 // them, or when none is ready, one that was not started (unstarted.c). The simulator picks
@@ -38,36 +42,36 @@ void weft__worker_nudge(struct weft__worker *worker) {
         worker->driver->class->wake(worker->driver);
 }
 
-static void inbox_push(struct weft__worker *worker, struct weft__task *task) {
-    struct weft__task *head = weft__load(&worker->inbox, relaxed);
-    do
-        task->inbox_next = head;
-    while (!weft__cas(&worker->inbox, &head, task, release));
-    weft__worker_nudge(worker);
+static struct weft__task *task_of(struct weft__node *node) {
+    return WEFT__CONTAINER(node, struct weft__task, node);
 }
 
-static void make_ready(struct weft__worker *worker, struct weft__task *task) {
-    weft__list_push_back(&worker->ready, &task->link);
-    worker->ready_count++;
+static void inbox_push(struct weft__worker *worker, struct weft__task *task) {
+    struct weft__node *head = weft__load(&worker->inbox, relaxed);
+    do
+        task->node.next = head;
+    while (!weft__cas(&worker->inbox, &head, &task->node, release));
+    weft__worker_nudge(worker);
 }
 
 static void inbox_drain(struct weft__worker *worker) {
     if (!weft__load(&worker->inbox, relaxed))
         return;
-    struct weft__task *newest = weft__exchange(&worker->inbox, NULL, acquire);
-    struct weft__task *oldest = NULL;
+    struct weft__node *newest = weft__exchange(&worker->inbox, NULL, acquire);
+    struct weft__node *oldest = NULL;
     while (newest) {
-        struct weft__task *next = newest->inbox_next;
-        newest->inbox_next = oldest;
+        struct weft__node *next = newest->next;
+        newest->next = oldest;
         oldest = newest;
         newest = next;
     }
     while (oldest) {
-        struct weft__task *next = oldest->inbox_next;
-        if (oldest->is_started)
-            make_ready(worker, oldest);
+        struct weft__node *next = oldest->next;
+        struct weft__task *task = task_of(oldest);
+        if (task->is_started)
+            weft__queue_push(&worker->ready, &task->node);
         else
-            weft__unstarted_pin(worker->unstarted, oldest);
+            weft__unstarted_pin(worker->unstarted, task);
         count(&worker->stats.inbox);
         oldest = next;
     }
@@ -99,22 +103,31 @@ void weft__worker_place(struct weft__worker *worker, struct weft__task *task) {
 
 void weft__worker_wake(struct weft__worker *worker, struct weft__task *task) {
     if (is_here(worker))
-        make_ready(worker, task);
+        weft__queue_push(&worker->ready, &task->node);
     else
         inbox_push(worker, task);
 }
 
 // ---- Picking --------------------------------------------------------------------------------
 
+// The stack of the task after the next is asked for now, so that its memory is there when it is its
+// turn: with many tasks nothing of it is in the nearest cache any more.
+static inline void fetch_ahead(const struct weft__task *task) {
+    const char *sp = task->context.sp;
+    __builtin_prefetch(sp);
+    __builtin_prefetch(sp + WEFT__CACHE_LINE);
+    __builtin_prefetch(sp + 2 * WEFT__CACHE_LINE);
+}
+
 static struct weft__task *pick_ready(struct weft__worker *worker) {
-    size_t index = choose(worker, WEFT__PICK_READY, worker->ready_count);
-    struct weft__list *node = worker->ready.next;
-    while (index-- > 0)
-        node = node->next;
-    weft__list_remove(node);
-    worker->ready_count--;
+    size_t index = choose(worker, WEFT__PICK_READY, worker->ready.count);
     worker->since_start++;
-    return WEFT__CONTAINER(node, struct weft__task, link);
+    if (index > 0)
+        return task_of(weft__queue_take_at(&worker->ready, index));
+    struct weft__task *task = task_of(weft__queue_pop(&worker->ready));
+    if (worker->ready.head)
+        fetch_ahead(task_of(worker->ready.head));
+    return task;
 }
 
 static struct weft__task *pick_unstarted(struct weft__worker *worker) {
@@ -128,48 +141,79 @@ static struct weft__task *pick_unstarted(struct weft__worker *worker) {
     return weft__unstarted_take(worker->unstarted);
 }
 
-static struct weft__task *pick(struct weft__worker *worker) {
+static struct weft__task *pick_any(struct weft__worker *worker) {
     struct weft__task *task = NULL;
-    if (worker->ready_count == 0 || worker->since_start >= WEFT__START_EVERY)
+    if (worker->ready.count == 0 || worker->since_start >= WEFT__START_EVERY)
         task = pick_unstarted(worker);
-    return task || worker->ready_count == 0 ? task : pick_ready(worker);
+    return task || worker->ready.count == 0 ? task : pick_ready(worker);
+}
+
+// The next one, ready to be switched to. NULL: the turn is over, or there is none.
+static struct weft__task *pick(struct weft__worker *worker) {
+    while (worker->picks_left > 0) {
+        struct weft__task *task = pick_any(worker);
+        if (!task)
+            return NULL;
+        worker->picks_left--;
+        if (task->is_started)
+            return task;
+        if (weft__worker_give_stack(worker, task)) {
+            weft__task_prepare(task, worker);
+            count(&worker->stats.started);
+            return task;
+        }
+    }
+    return NULL;
 }
 
 static bool has_work(struct weft__worker *worker) {
-    return worker->ready_count > 0 ||
+    return worker->ready.count > 0 ||
            (!worker->is_starved && weft__unstarted_count(worker->unstarted) > 0);
 }
 
-// ---- Running --------------------------------------------------------------------------------
+// ---- Switching ------------------------------------------------------------------------------
 
-static void run(struct weft__worker *worker, struct weft__task *task) {
-    if (!task->is_started) {
-        if (!weft__worker_give_stack(worker, task))
-            return;
-        weft__task_prepare(task, worker);
-        count(&worker->stats.started);
-    }
-    task->wake_at = INT64_MAX;
-    task->waiter.budget = WEFT__BUDGET;
-    worker->current = task;
+void weft__worker_arrived(struct weft__worker *worker) {
+    struct weft__task *dead = worker->dead;
+    if (!dead)
+        return;
+    worker->dead = NULL;
+    weft__heap_remove(&worker->timers, &dead->timer);
+    weft__context_drop(&dead->context);
+    weft__worker_take_stack(worker, dead);
+    weft__task_end(dead, worker);
+    weft__store(&worker->stats.ended, weft__load(&worker->stats.ended, relaxed) + 1, release);
+}
+
+// Makes `next` the one that runs (NULL: the scheduler) and returns its context.
+static struct weft__context *enter(struct weft__worker *worker, struct weft__task *next) {
+    worker->current = next;
+    if (!next)
+        return &worker->context;
+    next->waiter.budget = WEFT__BUDGET;
     count(&worker->stats.switches);
-    weft__context_switch(&worker->context, &task->context);
-    worker->current = NULL;
-    if (task->is_finished) {
-        weft__heap_remove(&worker->timers, &task->timer);
-        weft__worker_take_stack(worker, task);
-        weft__task_end(task, worker);
-        weft__store(&worker->stats.ended, weft__load(&worker->stats.ended, relaxed) + 1, release);
-    }
+    return &next->context;
 }
 
 // While task zero runs, what it does outside weft is not known: nobody places a task here then.
 static void leave(struct weft__worker *worker, struct weft__task *task) {
+    struct weft__task *next = pick(worker);
+    if (next == task) {
+        (void)enter(worker, task);
+        return;
+    }
     if (task->waiter.is_thread)
         weft__store(&worker->is_away, 0, relaxed);
-    weft__context_switch(&task->context, &worker->context);
+    weft__context_switch(&task->context, enter(worker, next));
+    weft__worker_arrived(worker);
     if (task->waiter.is_thread)
         weft__store(&worker->is_away, 1, relaxed);
+}
+
+void weft__worker_finish(struct weft__worker *worker, struct weft__task *task) {
+    struct weft__task *next = pick(worker);
+    worker->dead = task;
+    weft__context_switch_last(&task->context, enter(worker, next));
 }
 
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
@@ -181,11 +225,12 @@ void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
         weft__heap_insert(&worker->timers, &task->timer, until_ns);
     }
     leave(worker, task);
+    task->wake_at = INT64_MAX;
 }
 
 void weft__worker_end_turn(struct weft__worker *worker) {
     count(&worker->stats.budget_yields);
-    worker->is_turn_over = true;
+    worker->picks_left = 0;
     weft__worker_yield(worker);
 }
 
@@ -194,7 +239,7 @@ void weft__worker_yield(struct weft__worker *worker) {
     if (task->waiter.may_not_wait)
         return;
     count(&worker->stats.yields);
-    make_ready(worker, task);
+    weft__queue_push(&worker->ready, &task->node);
     leave(worker, task);
 }
 
@@ -235,12 +280,11 @@ static void sleep_in_driver(struct weft__worker *worker) {
 
 static void turn(struct weft__worker *worker) {
     count(&worker->stats.turns);
-    worker->is_turn_over = false;
-    for (int i = 0; i < WEFT__TURN && !worker->is_turn_over; i++) {
-        struct weft__task *task = pick(worker);
-        if (!task)
-            break;
-        run(worker, task);
+    worker->picks_left = WEFT__TURN;
+    struct weft__task *first = pick(worker);
+    if (first) {
+        weft__context_switch(&worker->context, enter(worker, first));
+        weft__worker_arrived(worker);
     }
     inbox_drain(worker);
     if (has_work(worker)) {
@@ -281,8 +325,6 @@ static void schedule_forever(void *arg) {
 int weft__worker_init(struct weft__worker *worker, struct weft__runtime *runtime,
                       struct weft__driver *driver, size_t stack_size, uint32_t others) {
     *worker = (struct weft__worker){.runtime = runtime, .driver = driver, .index = worker->index};
-    weft__list_init(&worker->ready);
-    weft__list_init(&worker->cache.free);
     int error = weft__worker_make_room(worker, stack_size, others);
     if (error < 0)
         return error;
@@ -292,7 +334,7 @@ int weft__worker_init(struct weft__worker *worker, struct weft__runtime *runtime
 }
 
 void weft__worker_destroy(struct weft__worker *worker) {
-    ASSERT(worker->ready_count == 0 && weft__unstarted_count(worker->unstarted) == 0);
+    ASSERT(worker->ready.count == 0 && weft__unstarted_count(worker->unstarted) == 0);
     weft__worker_free_room(worker);
     worker->driver->class->stop(worker->driver);
 }
@@ -316,11 +358,8 @@ void weft__worker_release(struct weft__worker *worker, struct weft__task *zero,
                           struct weft__driver *driver) {
     weft__heap_remove(&worker->timers, &zero->timer);
     weft__wakers_drain(&zero->waiter);
-    inbox_drain(worker); // a wake of task zero that nobody needs any more
-    if (weft__list_is_linked(&zero->link)) {
-        weft__list_remove(&zero->link);
-        worker->ready_count--;
-    }
+    inbox_drain(worker);                     // a wake of task zero that nobody needs any more
+    worker->ready = (struct weft__queue){0}; // there is no other task
     weft__context_drop(&worker->context);
     weft__context_drop(&zero->context);
     weft__this_worker_set(NULL);

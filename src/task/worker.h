@@ -6,18 +6,13 @@
 #define WEFT__WORKER_H
 
 #include "base/heap.h"
+#include "base/queue.h"
 #include "task/context.h"
 #include "task/stack.h"
 #include "task/waiter.h"
 
 struct weft__runtime;
 struct weft__unstarted;
-
-// Records of tasks for the next ones that start or have ended here.
-struct weft__task_cache {
-    struct weft__list free;
-    size_t count;
-};
 
 enum {
     WEFT__TURN = 64,        // picks in a turn, then the driver
@@ -27,24 +22,29 @@ enum {
     WEFT__WORKERS_MAX = 1024,
 };
 
+// Aligned so that what a switch touches, the first three up to `may_not_wait`, is one cache line.
 struct weft__task {
-    struct weft__waiter waiter; // first: a waiter with a worker is a task
+    struct weft__node node; // ready, inbox, unstarted, or a pool's
     struct weft__context context;
+    struct weft__waiter waiter; // one with a worker is a task, or task zero
     struct weft__stack stack;
-    struct weft__list link;        // ready, unstarted, or a pool's
-    struct weft__task *inbox_next; // the inbox's
-    struct weft__heap_node timer;  // armed lazily: it may fire too early, never too late
-    int64_t wake_at;               // while parked: when the timer must wake it
-    struct weft__list member;      // of its scope; guarded by the scope's lock
+    struct weft__heap_node timer; // armed lazily: it may fire too early, never too late
+    int64_t wake_at;              // while parked: when the timer must wake it
+    struct weft__list member;     // of its scope; guarded by the scope's lock
     int (*fn)(void *);
     int (*handle_fn)(int); // one of the two
     void *arg;
     int result;
-    bool is_started, is_finished;
+    bool is_started;
     bool is_pinned;      // to a worker of the caller's choice, before it started
     uint32_t stack_size; // bytes; 0: the pool's
     char *name;          // allocated, or NULL
+    char padding[16];
 };
+
+static inline struct weft__task *weft__task_of(struct weft__waiter *waiter) {
+    return WEFT__CONTAINER(waiter, struct weft__task, waiter);
+}
 
 // Written by the worker alone, read by anybody; 64 bits do not wrap in any life of a process.
 struct weft__worker_stats {
@@ -65,10 +65,11 @@ struct weft__worker {
     struct weft__stack stack;     // what that runs on; empty for a worker with a thread of its own
     struct weft__stack reserve;   // for tasks when there is no other stack
     struct weft__stacks stacks;
-    struct weft__task_cache cache; // of records
-    struct weft__task *current;    // NULL in the scheduler
-    struct weft__list ready;
-    size_t ready_count;
+    struct weft__queue cache;   // records for the next tasks
+    struct weft__task *current; // NULL in the scheduler
+    struct weft__task *dead;    // has ended, and its stack was just left
+    struct weft__queue ready;
+    uint32_t picks_left;   // in this turn
     uint32_t since_start;  // picks since the last start
     bool is_starved;       // no stack was to be had: start nothing until one comes back,
     int64_t starved_until; // or until then, because memory may be there again
@@ -79,7 +80,6 @@ struct weft__worker {
     int64_t trimmed_at;
     int64_t call_at; // when it may call for help again (balance.c)
     uint64_t *seen;  // the old ends of the others' queues, as found (balance.c)
-    bool is_turn_over;
     struct weft__worker_stats stats;
 
     // Everybody's.
@@ -87,7 +87,7 @@ struct weft__worker {
     struct weft__unstarted *unstarted;
     WEFT__ATOMIC(uint64_t) placed;           // tasks that others have placed here,
     WEFT__ATOMIC(uint64_t) lost;             // and that thieves have taken
-    WEFT__ATOMIC(struct weft__task *) inbox; // pushed by any thread, newest first
+    WEFT__ATOMIC(struct weft__node *) inbox; // pushed by any thread, newest first
     WEFT__ATOMIC(uint32_t) sleeping;         // enum weft__sleep
     WEFT__ATOMIC(uint32_t) stopping;
     WEFT__ATOMIC(uint32_t) is_away; // task zero runs: the worker comes back when that waits
@@ -112,6 +112,10 @@ void weft__worker_stop(struct weft__worker *worker);
 // The worker whose thread this is, or NULL. Never inlined, as weft__self.
 struct weft__worker *weft__this_worker(void);
 void weft__this_worker_set(struct weft__worker *worker);
+// weft__self for who has asked for its worker already.
+static inline struct weft__waiter *weft__self_of(struct weft__worker *worker) {
+    return worker && worker->current ? &worker->current->waiter : weft__self();
+}
 
 // A task that was not started, from a task of the worker itself.
 void weft__worker_spawn(struct weft__worker *worker, struct weft__task *task);
@@ -133,8 +137,14 @@ int64_t weft__worker_trim(struct weft__worker *worker, int64_t until_ns);
 // In task.c. Lays the first frame on the stack that the task was given: from here on it is the
 // worker's.
 void weft__task_prepare(struct weft__task *task, struct weft__worker *worker);
-// The function has returned and the stack is gone: tells the scope, releases the record.
+// Nothing is left of it but its record, which goes back.
 void weft__task_end(struct weft__task *task, struct weft__worker *worker);
+
+// The first thing on a task's stack, each time that it goes on: buries the one that has ended.
+void weft__worker_arrived(struct weft__worker *worker);
+// The last: the task is out of its scope, and never runs again. (Not declared so:
+// context_x86_64.S.)
+void weft__worker_finish(struct weft__worker *worker, struct weft__task *task);
 
 // The running task leaves: until it is woken, or until the others have had their turn.
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns);

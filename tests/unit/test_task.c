@@ -24,7 +24,6 @@ static void records_are_made_in_chunks_and_reused(void **state) {
     struct weft__task *tasks[COUNT];
     struct weft__task_pool pool = {.chunks = NULL};
     size_t living = weft__alloc_living();
-    weft__task_pool_init(&pool);
     for (int i = 0; i < COUNT; i++) {
         tasks[i] = weft__task_take(&pool, NULL);
         assert_non_null(tasks[i]);
@@ -44,7 +43,6 @@ static void records_are_made_in_chunks_and_reused(void **state) {
 static void without_memory_there_is_no_record(void **state) {
     (void)state;
     struct weft__task_pool pool = {.chunks = NULL};
-    weft__task_pool_init(&pool);
     fault_nth("alloc", 1, -ENOMEM);
     assert_null(weft__task_take(&pool, NULL));
     assert_non_null(weft__task_take(&pool, NULL));

@@ -35,7 +35,6 @@ static void pair_start(struct pair *pair, struct seat seats[2]) {
     static struct weft__task zero; // nobody's
     *pair = (struct pair){.runtime = {.zero = &zero, .worker_count = 2}};
     pair->runtime.workers = pair->list;
-    weft__task_pool_init(&pair->runtime.pool);
     weft__scope_init_root(&pair->runtime.root);
     for (int i = 0; i < 2; i++) {
         pair->list[i] = &pair->workers[i];
@@ -55,7 +54,7 @@ static void pair_stop(struct pair *pair) {
     barrier_meet(&pair->end, 3);
     for (int i = 0; i < 2; i++)
         thread_join(pair->threads[i]);
-    weft__scope_orphan_children(&pair->runtime.root);
+    weft__scope_orphan_children(&pair->runtime.root, weft__self());
     weft__task_pool_destroy(&pair->runtime.pool);
 }
 
@@ -64,9 +63,8 @@ static void go_on(struct pair *pair, int index, weft_scope *scope, int (*fn)(voi
     struct weft__worker *worker = &pair->workers[index];
     struct weft__task *task = weft__task_take(&pair->runtime.pool, NULL);
     assert_non_null(task);
-    weft__store(&task->waiter.word, 0, relaxed);
     weft__store(&task->waiter.cancelled, 0, relaxed);
-    task->is_started = task->is_finished = false;
+    task->is_started = false;
     task->is_pinned = true;
     task->waiter.deadline = task->waiter.inherited = INT64_MAX;
     task->wake_at = INT64_MAX;
