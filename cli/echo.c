@@ -12,10 +12,10 @@ static int echo(int conn) {
     char buf[1024];
     ssize_t n;
     while ((n = weft_read(conn, buf, sizeof buf)) > 0)
-        if ((n = weft_write_all(conn, buf, n)) < 0)
+        if ((n = weft_write_all(conn, buf, (size_t)n)) < 0)
             break;
     weft_close(conn);
-    return n;
+    return (int)n;
 }
 
 // The UDP half. The buffer holds any datagram and would fill a task's stack, so it stands here.

@@ -10,6 +10,6 @@ int main(void) {
     weft_must(weft_printf(conn, "GET / HTTP/1.1\r\n\r\n"));
     printf("Server response: ");
     while ((n = weft_must(weft_read(conn, buf, sizeof buf))) > 0)
-        fwrite(buf, 1, n, stdout);
+        fwrite(buf, 1, (size_t)n, stdout);
     puts("");
 }

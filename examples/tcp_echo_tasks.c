@@ -10,14 +10,14 @@ static int echo(int conn) {
     printf("New connection: %s\n", weft_addr_text(&peer, buf));
     ssize_t n, sent = 0;
     while (sent >= 0 && (n = weft_read(conn, buf, sizeof buf)) > 0)
-        sent = weft_write_all(conn, buf, n);
-    ssize_t error = sent < 0 ? sent : n;
-    if (error < 0)
-        fprintf(stderr, "%s: %s\n", sent < 0 ? "write" : "read", weft_strerrorname(error));
+        sent = weft_write_all(conn, buf, (size_t)n);
+    if ((n = sent < 0 ? sent : n) < 0)
+        fprintf(stderr, "%s: %s\n", sent < 0 ? "write" : "read", weft_strerrorname(n));
     return weft_close(conn);
 }
 
 int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0); // each line at once, into a file or a pipe, too
     weft_scope clients = {0};
     int listener = weft_must(weft_tcp_listen("127.0.0.1:7878"));
     for (;;)

@@ -12,10 +12,11 @@ static int answer(int conn) {
         n = weft_printf(conn, "HTTP/1.1 200 OK\r\n\r\nHello, World!");
     }
     weft_close(conn);
-    return n;
+    return (int)n;
 }
 
 int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0); // each line at once, into a file or a pipe, too
     int n, listener = weft_must(weft_tcp_listen("127.0.0.1:7878"));
     puts("Server listening on port 7878...");
     for (;;)

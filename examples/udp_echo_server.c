@@ -9,13 +9,14 @@ static int echo(int sock) {
     ssize_t n;
     while ((n = weft_recv_from(sock, buf, sizeof buf, &peer)) >= 0) {
         printf("Received: %.*s\n", (int)n, buf);
-        if ((n = weft_send_to(sock, buf, n, &peer)) < 0)
+        if ((n = weft_send_to(sock, buf, (size_t)n, &peer)) < 0)
             fprintf(stderr, "Not sent back: %s\n", weft_strerror(n));
     }
     weft_close(sock);
-    return n;
+    return (int)n;
 }
 
 int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0); // each line at once, into a file or a pipe, too
     weft_must(echo(weft_must(weft_udp_bind("127.0.0.1:8081"))));
 }

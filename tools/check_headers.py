@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Every public header compiles alone, as strict C17 and as C++17, without a warning; so do the
 programs in tests/headers/, which use what only a compiler can judge, such as weft_within left by
-break. With every compiler of gcc and clang that is installed.
+break, and, as C17, the examples. With every compiler of gcc and clang that is installed.
 
 check_headers.py ROOT    checks; first compiles what must be refused
 """
@@ -41,14 +41,17 @@ def compile_one(root, source, compiler, flags):
 
 
 def jobs(root, scratch):
-    """(title, source) of what must compile: a program for each header, and tests/headers/."""
+    """(title, source, languages) of what must compile: a program for each header, tests/headers/
+    and examples/."""
     for header in sources.files_below(root, "include", {".h"}):
         program = pathlib.Path(scratch) / (header.replace("/", "_") + ".c")
         program.write_text(f'#include <{header.removeprefix("include/")}>\n'
                            f"extern int something;\nint something = 1;\n", encoding="utf-8")
-        yield header, program
+        yield header, program, LANGUAGES
     for program in sorted(sources.files_below(root, "tests/headers", {".c"})):
-        yield program, program
+        yield program, program, LANGUAGES
+    for program in sorted(sources.files_below(root, "examples", {".c"})):
+        yield program, program, ["C17"]
 
 
 def self_test(root, scratch):
@@ -64,8 +67,8 @@ def main(arguments):
     root = arguments[0]
     with tempfile.TemporaryDirectory() as scratch:
         problems = list(self_test(root, scratch))
-        work = [(title, source, *how) for title, source in jobs(root, scratch)
-                for how in compilers()]
+        work = [(title, source, *how) for title, source, languages in jobs(root, scratch)
+                for how in compilers() if how[0] in languages]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             said = pool.map(lambda w: compile_one(root, w[1], w[3], w[4]), work)
             problems += [f"{title} as {language} with {compiler}:\n{words}"

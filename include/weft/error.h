@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The error codes of weft and their names and texts. Calls return `>= 0` or a negative code: a
-// negated errno value, or one of the codes below, which errno lacks.
+// negated errno value (<errno.h>, included here), or one of the codes below, which errno lacks.
 // Not the sentence about one failed call, with its address and cure: that is weft_explain.
 #ifndef WEFT_ERROR_H
 #define WEFT_ERROR_H
+
+#include <errno.h>
+#include <sys/types.h>
 
 // What is declared here is what the shared library exports.
 #pragma GCC visibility push(default)
@@ -20,11 +23,12 @@ enum {
 };
 
 /// The text of an error code, in lower case and without a full stop: "connection refused".
-///   code  as returned by any call (negative), or positive as in errno.h. Numbers >= 0 that are
-///         results rather than codes have no text of their own; 0 is "success".
+///   code  as returned by any call (negative; int and ssize_t alike), or positive as in errno.h.
+///         Numbers >= 0 that are results rather than codes have no text of their own; 0 is
+///         "success".
 /// Returns a static string, never NULL: "unknown error" for what is no code. Any thread may call it
 /// at any time, also in a signal handler.
-const char *weft_strerror(int code);
+const char *weft_strerror(ssize_t code);
 
 /// The name of an error code: "ECONNREFUSED", "WEFT_ENAME".
 ///   code  as for weft_strerror.
@@ -33,7 +37,7 @@ const char *weft_strerror(int code);
 ///
 ///     if ((n = weft_read(conn, buf, sizeof buf)) < 0)
 ///         fprintf(stderr, "read: %s\n", weft_strerrorname(n));   // "read: ECONNRESET"
-const char *weft_strerrorname(int code);
+const char *weft_strerrorname(ssize_t code);
 
 #ifdef __cplusplus
 }

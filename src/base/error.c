@@ -115,24 +115,24 @@ static const struct error errors[] = {
     ERROR(WEFT_EADDRESS, "not an address"),
 };
 
-// NULL when the code is not in the table. The sign does not matter; INT_MIN has no positive twin,
-// hence the comparison of negated codes.
-static const struct error *find(int code) {
-    int negative = code < 0 ? code : -code;
+// NULL when the code is not in the table. The sign does not matter; the least number has no
+// positive twin, hence the comparison of negated codes.
+static const struct error *find(ssize_t code) {
+    ssize_t negative = code < 0 ? code : -code;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
         if (negative == -errors[i].code)
             return &errors[i];
     return NULL;
 }
 
-const char *weft_strerror(int code) {
+const char *weft_strerror(ssize_t code) {
     if (code == 0)
         return "success";
     const struct error *error = find(code);
     return error != NULL ? error->text : "unknown error";
 }
 
-const char *weft_strerrorname(int code) {
+const char *weft_strerrorname(ssize_t code) {
     if (code == 0)
         return "0";
     const struct error *error = find(code);

@@ -146,7 +146,7 @@ ssize_t weft_priv_must(ssize_t result, const char *call, const char *file, int l
     if (self && self->failure->call && self->failure->code == result)
         (void)weft_explain(sentence, sizeof sentence);
     else
-        (void)snprintf(sentence, sizeof sentence, "%s: %s", call, weft_strerror((int)result));
+        (void)snprintf(sentence, sizeof sentence, "%s: %s", call, weft_strerror(result));
     fprintf(stderr, "weft: %s:%d: %s\n", file, line, sentence);
     exit(EXIT_FAILURE);
 }

@@ -122,7 +122,7 @@ static void log_shortage(struct weft__call *call, int64_t code, bool has_fd) {
             (unsigned long long)weft__handles_open());
     else
         weft__log(WEFT__LOG_WARN, "accept: %s (limit: %s): new connections wait (raise it)",
-                  weft_strerror((int)code),
+                  weft_strerror(code),
                   code == -ENFILE ? "sysctl fs.file-max" : "memory, and sysctl net.ipv4.tcp_mem");
 }
 

@@ -124,14 +124,6 @@ start() { # NAME COMMAND...
     pids+=("$pid")
 }
 
-# Starts an example. It is written for a terminal, so its lines are pushed out one by one.
-start_example() { # NAME [COMMAND PREFIX...]
-    local name=$1
-    shift
-    ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
-        start "$name" "$@" stdbuf -oL "$WEFT_BUILD/examples/$name"
-}
-
 # Starts `weft` under a name and waits until it listens; the addresses go to $tcp and $udp.
 start_server() { # NAME ARGS...
     start "$1" "$weft" "${@:2}"

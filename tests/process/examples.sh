@@ -8,7 +8,7 @@ need nc socat curl
 programs=$WEFT_BUILD/examples
 
 start_at() { # tcp|udp PORT NAME
-    start_example "$3"
+    start "$3" "$programs/$3"
     until_true "serves_$1" "$2" || fail "$3 does not serve $1 port $2"
 }
 stop() { # PID tcp|udp PORT

@@ -30,7 +30,9 @@ static void zero_is_success(void **state) {
 
 static void what_is_no_code_is_unknown(void **state) {
     (void)state;
-    const int codes[] = {INT_MIN, INT_MAX, -INT_MAX, 4095, -4096, 4096, 4100, 1000000};
+    const ssize_t codes[] = {
+        INT_MIN, INT_MAX, -INT_MAX, 4095, -4096, 4096, 4100, SSIZE_MAX, -SSIZE_MAX - 1,
+    };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         assert_string_equal(weft_strerror(codes[i]), "unknown error");
         assert_string_equal(weft_strerrorname(codes[i]), "unknown");

@@ -21,7 +21,7 @@ static bool is_consequence(int64_t code) {
 static int64_t check(int64_t result) {
     bool is_failure = result == -ENOMEM || result == -ENOBUFS || result == -EAGAIN;
     if (result < 0 && !is_failure && !is_consequence(result))
-        fail_msg("unexpected result %lld (%s)", (long long)result, weft_strerrorname((int)result));
+        fail_msg("unexpected result %lld (%s)", (long long)result, weft_strerrorname(result));
     return result;
 }
 
