@@ -27,7 +27,7 @@ const char *weft__judge_ipv4(struct weft__slice slice, weft_addr *ret_addr) {
     char text[WEFT__INET_TEXT_SIZE];
     uint8_t ip[4];
     if (!copy(slice, text, sizeof text) || weft__inet_parse4(text, ip) != 0)
-        return "not an IPv4 address (four numbers 0 to 255, no leading zeros)";
+        return "not an IPv4 address: four numbers 0 to 255, no leading zeros";
     *ret_addr = weft_addr_ipv4(ip[0], ip[1], ip[2], ip[3], 0);
     return NULL;
 }
@@ -41,7 +41,7 @@ static const char *judge_zone(struct weft__slice slice, uint32_t *ret_zone) {
         return "the zone after % is missing";
     int error = weft__parse_u64(slice.start, slice.length, UINT32_MAX, &number);
     if (error == -ERANGE)
-        return "the zone is out of range (1 to 4294967295)";
+        return "the zone is out of range: 1 to 4294967295";
     if (error == 0 && slice.start[0] == '0')
         return "the zone is 0 or has leading zeros";
     if (error == 0) {
@@ -80,13 +80,13 @@ const char *weft__judge_ipv6(struct weft__slice slice, weft_addr *ret_addr) {
 const char *weft__judge_port(struct weft__slice slice, uint16_t *ret_port) {
     uint64_t port = 0;
     if (slice.length == 0)
-        return "the port is missing (write HOST:PORT)";
+        return "the port is missing: write HOST:PORT";
     // Junk first, then size, then zeros: "080x" is no number, whatever else is wrong with it.
     int error = weft__parse_u64(slice.start, slice.length, 65535, &port);
     if (error == -EINVAL)
-        return "the port is not a number (service names are not looked up)";
+        return "the port is not a number: service names are not looked up";
     if (error == -ERANGE)
-        return "the port is out of range (0 to 65535)";
+        return "the port is out of range: 0 to 65535";
     if (slice.start[0] == '0' && slice.length > 1)
         return "the port has leading zeros";
     *ret_port = (uint16_t)port;

@@ -43,17 +43,20 @@ static const struct {
     {NULL, -EMFILE, "raise the limit of descriptors with ulimit -n, or close some"},
     {NULL, -ENFILE, "the whole system is out of descriptors: raise sysctl fs.file-max"},
     {NULL, -ENOMEM, "memory is short: see ulimit -v, the cgroup's limit, and vm.max_map_count"},
-    {NULL, -EBADF, "it was closed, or it was never a handle"},
+    {NULL, -EBADF, "it was closed, or it was never a handle: a file descriptor is none"},
     {NULL, -ENOTSUP, "this call is not for that kind of handle"},
     {NULL, -EPIPE, "the peer no longer reads, or we have shut down writing"},
     {NULL, -ECONNRESET, "the peer broke the connection"},
     {NULL, -EMSGSIZE, "the datagram does not fit"},
     {NULL, -EDESTADDRREQ, "give a peer, or connect the socket"},
     {NULL, -ENODATA, "the stream ended before all bytes had come"},
+    {NULL, -EFAULT, "is a buffer larger than the task's stack? then raise stack_size"},
+    {"join", -EFAULT,
+     "a task answered that; is a buffer larger than its stack? then raise stack_size"},
     {NULL, -ECHILD, "after fork, call weft_start in the child first"},
+    {"go", -EINVAL, "the scope or the function is NULL, or an option is out of range"},
     {"go", -EBUSY, "the scope is being joined, and the caller is none of its tasks"},
     {"join", -EPERM, "only who used the scope first joins it"},
-    {"stop", -ENOENT, "no runtime runs"},
     {"stop", -EPERM, "only task zero, the thread that started the runtime, stops it"},
     {NULL, -EALREADY, "call weft_stop first"},
     {"start", -EPERM, "the sysctl kernel.io_uring_disabled or a seccomp profile forbids it"},
@@ -81,6 +84,8 @@ static const char *why(const struct weft__failure *failure) {
         return "the deadline passed";
     if (failure->code == -ECANCELED)
         return "canceled";
+    if (failure->code == -ENOENT && strcmp(failure->call, "stop") == 0)
+        return "no runtime runs";
     return weft_strerror(failure->code);
 }
 

@@ -75,7 +75,7 @@ int weft__socket_handle(struct weft__making *making, int fd, enum weft__kind kin
         return h;
     }
     if (h == -EMFILE)
-        making->detail = "all handles are open (about 1,044,000): close some";
+        making->detail = "all of about 1,044,000 handles are open: close some";
     weft__ctl_close(making->self, fd);
     return h;
 }

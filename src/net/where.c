@@ -19,8 +19,8 @@ struct parts {
 enum { NAME_MAX_SIZE = 253, LABEL_MAX_SIZE = 63 }; // RFC 1035 section 2.3.4
 
 // Reasons given in more than one place.
-static const char no_host[] = "the host is missing (every interface is 0.0.0.0 or [::])";
-static const char no_port[] = "the port is missing (write HOST:PORT)";
+static const char no_host[] = "the host is missing: every interface is 0.0.0.0 or [::]";
+static const char no_port[] = "the port is missing: write HOST:PORT";
 static const char empty_label[] = "the name has an empty part before a dot";
 
 static bool is_digit(char c) {
@@ -62,7 +62,7 @@ static const char *split(const char *text, struct parts *ret_parts) {
         if ((unsigned char)*c <= ' ' || *c == 0x7f)
             return "it holds a blank or a control character";
     if (strstr(text, "://") != NULL)
-        return "there is no scheme in an address (write HOST:PORT)";
+        return "there is no scheme in an address: write HOST:PORT";
     if (text[0] == '[')
         return split_brackets(text, ret_parts);
     const char *colon = strchr(text, ':');
@@ -128,7 +128,7 @@ static const char *judge_brackets(struct weft__slice host, weft_addr *ret_addr) 
     if (host.length == 0)
         return no_host;
     if (weft__judge_ipv4(host, &ipv4) == NULL)
-        return "brackets are for IPv6 (write 127.0.0.1:80)";
+        return "brackets are for IPv6: write 127.0.0.1:80";
     return weft__judge_ipv6(host, ret_addr);
 }
 
@@ -143,7 +143,7 @@ static const char *judge_host(const struct parts *parts, bool with_names, weft_a
     if (why == NULL || ends_in_number(parts->host))
         return why;
     if (!with_names)
-        return "not an IPv4 or IPv6 address (names are not looked up here)";
+        return "not an IPv4 or IPv6 address: names are not looked up here";
     return judge_name(parts->host);
 }
 

@@ -54,7 +54,8 @@ static void every_failure_names_its_cause_and_its_cure(void **state) {
         {"connect", -EMFILE, "raise the limit of descriptors with ulimit -n, or close some"},
         {"listen", -ENFILE, "the whole system is out of descriptors: raise sysctl fs.file-max"},
         {"go", -ENOMEM, "memory is short: see ulimit -v, the cgroup's limit, and vm.max_map_count"},
-        {"read", -EBADF, "it was closed, or it was never a handle"},
+        {"read", -EBADF, "it was closed, or it was never a handle: a file descriptor is none"},
+        {"read", -EFAULT, "is a buffer larger than the task's stack? then raise stack_size"},
         {"read", -ENOTSUP, "this call is not for that kind of handle"},
         {"write", -EPIPE, "the peer no longer reads, or we have shut down writing"},
         {"read", -ECONNRESET, "the peer broke the connection"},
@@ -62,7 +63,10 @@ static void every_failure_names_its_cause_and_its_cure(void **state) {
         {"send_to", -EDESTADDRREQ, "give a peer, or connect the socket"},
         {"read_exact", -ENODATA, "the stream ended before all bytes had come"},
         {"read", -ECHILD, "after fork, call weft_start in the child first"},
+        {"go", -EINVAL, "the scope or the function is NULL, or an option is out of range"},
         {"go", -EBUSY, "the scope is being joined, and the caller is none of its tasks"},
+        {"join", -EFAULT,
+         "a task answered that; is a buffer larger than its stack? then raise stack_size"},
         {"join", -EPERM, "only who used the scope first joins it"},
         {"stop", -EPERM, "only task zero, the thread that started the runtime, stops it"},
         {"start", -EALREADY, "call weft_stop first"},
@@ -82,6 +86,8 @@ static void every_failure_names_its_cause_and_its_cure(void **state) {
     }
     (void)weft__failed(weft__self(), "read", 0, -ECANCELED);
     expect_sentence("read: canceled");
+    (void)weft__failed(weft__self(), "stop", 0, -ENOENT);
+    expect_sentence("stop: no runtime runs");
 }
 
 static void a_deadline_is_told_from_the_networks_timeout(void **state) {

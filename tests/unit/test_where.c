@@ -17,21 +17,21 @@
 
 static const char empty[] = "the address is empty";
 static const char blanks[] = "it holds a blank or a control character";
-static const char scheme[] = "there is no scheme in an address (write HOST:PORT)";
-static const char no_host[] = "the host is missing (every interface is 0.0.0.0 or [::])";
-static const char no_port[] = "the port is missing (write HOST:PORT)";
-static const char not_ipv4[] = "not an IPv4 address (four numbers 0 to 255, no leading zeros)";
+static const char scheme[] = "there is no scheme in an address: write HOST:PORT";
+static const char no_host[] = "the host is missing: every interface is 0.0.0.0 or [::]";
+static const char no_port[] = "the port is missing: write HOST:PORT";
+static const char not_ipv4[] = "not an IPv4 address: four numbers 0 to 255, no leading zeros";
 static const char not_ipv6[] = "not an IPv6 address";
-static const char not_ip[] = "not an IPv4 or IPv6 address (names are not looked up here)";
+static const char not_ip[] = "not an IPv4 or IPv6 address: names are not looked up here";
 static const char brackets[] = "an IPv6 address with a port is written [::1]:80";
-static const char only_ipv6[] = "brackets are for IPv6 (write 127.0.0.1:80)";
+static const char only_ipv6[] = "brackets are for IPv6: write 127.0.0.1:80";
 static const char no_bracket[] = "the closing ] is missing";
 static const char after[] = "only :PORT may follow ]";
-static const char port_text[] = "the port is not a number (service names are not looked up)";
-static const char port_range[] = "the port is out of range (0 to 65535)";
+static const char port_text[] = "the port is not a number: service names are not looked up";
+static const char port_range[] = "the port is out of range: 0 to 65535";
 static const char port_zeros[] = "the port has leading zeros";
 static const char zone_missing[] = "the zone after % is missing";
-static const char zone_range[] = "the zone is out of range (1 to 4294967295)";
+static const char zone_range[] = "the zone is out of range: 1 to 4294967295";
 static const char zone_zero[] = "the zone is 0 or has leading zeros";
 static const char zone_unknown[] = "there is no network interface of the zone's name";
 static const char name_bytes[] = "the name holds a character that host names do not have";
@@ -184,6 +184,7 @@ static void assert_refused(int result, const char *text, const char *why, const 
     if (result != -WEFT_EADDRESS || why == NULL || strcmp(why, expected) != 0)
         fail_msg("\"%s\": %d, %s; expected: %s", text == NULL ? "NULL" : text, result,
                  why == NULL ? "no reason" : why, expected);
+    assert_null(strchr(why, '(')); // weft_explain puts it into brackets
 }
 
 static void assert_no_address(const char *text, const char *expected) {
