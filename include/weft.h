@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// weft: network programs in straight-line C. The same calls block a plain thread, suspend a task,
-// and run on virtual time in the simulator. This header is the whole public face.
+// weft: network programs in straight-line C. The same calls block a plain thread and suspend a
+// task. (In weft's own tests they also run on virtual time, on a simulated network; that is not
+// public yet.) This header is the whole public face.
 //
 // Conventions, once for all calls:
 //
@@ -9,7 +10,8 @@
 //               `errno` itself says nothing and may change. -EINTR is never returned.
 //   Handles     an int > 0. A negative handle passed in comes back unchanged and nothing happens,
 //               so that calls compose and the first error survives. A handle that is closed, stale
-//               or was never one: -EBADF; one of the wrong kind: -ENOTSUP.
+//               or was never one: -EBADF; one of the wrong kind: -ENOTSUP. A file descriptor is
+//               never a handle: 0 is not standard input here.
 //   Ownership   borrows (until return), keeps (until close), takes (the callee releases, even when
 //               it fails), gives (the caller releases).
 //   Waiting     "Suspends" means: suspends the task; outside a task it blocks the thread. Before
@@ -25,10 +27,24 @@
 //               served in order.
 //   Memory      every call may answer -ENOMEM, and then nothing has happened, but for what the call
 //               says: a composite call may have moved bytes, weft_go has released the handle.
-//   Signals     no call may be made in a signal handler. For Ctrl-C block SIGINT before anything
-//   else
-//               and let a plain thread wait in sigwait(3) and then close the listener or cancel a
-//               scope; cli/serve.c does so.
+//   Signals     no call may be made in a signal handler. For Ctrl-C block SIGINT first of all, so
+//               that every thread inherits that, and let a plain thread wait for it. It closes the
+//               listener, which ends the loop of weft_accept with -EBADF, or cancels a scope:
+//
+//                 static sigset_t ctrl_c;
+//                 static void *wait_for_ctrl_c(void *listener) {
+//                     int number;
+//                     sigwait(&ctrl_c, &number);
+//                     weft_close(*(int *)listener);
+//                     return NULL;
+//                 }
+//
+//                 sigaddset(&ctrl_c, SIGINT); // in main, before any call of weft
+//                 pthread_sigmask(SIG_BLOCK, &ctrl_c, NULL);
+//                 ...
+//                 pthread_create(&thread, NULL, wait_for_ctrl_c, &listener);
+//
+//               After the loop: weft_cancel and weft_join for the clients.
 //   After fork  in the child of a process that runs the runtime every call but weft_close answers
 //               -ECHILD until weft_start begins afresh. Without a runtime all works on.
 #ifndef WEFT_H

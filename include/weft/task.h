@@ -81,8 +81,8 @@ int weft_priv_start(const weft_options *options, size_t size);
 /// Suspends task zero. Neither cancelled nor cut short by a deadline.
 int weft_stop(int64_t grace_ns);
 
-/// The driver that the calling task or thread waits on: "uring", "epoll", "thread" or "sim".
-/// Static. Does not suspend.
+/// The driver that the calling task or thread waits on: "uring" or "epoll" in a task and in task
+/// zero, "thread" in a plain thread; "sim" only in weft's own tests. Static. Does not suspend.
 const char *weft_driver_name(void);
 
 /// The library's version, "0.1.0". Static.
@@ -193,7 +193,7 @@ int weft_yield(void);
 /// -ECANCELED. Suspends.
 int weft_sleep(int64_t ns);
 
-/// The monotonic clock, in nanoseconds; virtual in the simulator. Does not suspend.
+/// The monotonic clock, in nanoseconds. Does not suspend.
 int64_t weft_now(void);
 
 /// 0, or what the next call that may wait would answer: -ECANCELED, -ETIMEDOUT, -ECHILD. For long
