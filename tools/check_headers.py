@@ -22,7 +22,15 @@ LANGUAGES = {
     "C17": (("gcc", "clang"), "-x c -std=c17 -pedantic".split()),
     "C++17": (("g++", "clang++"), "-x c++ -std=c++17".split()),
 }
-REFUSED = ["int f(int unused) { int f = 0; return f; }\n", "#include <weft/missing.h>\n"]
+# What must be refused, and a word of the complaint in each language.
+REFUSED = [
+    ("int f(int unused) { int f = 0; return f; }\n", {"C17": "unused", "C++17": "unused"}),
+    ("#include <weft/missing.h>\n", {"C17": "missing.h", "C++17": "missing.h"}),
+    ("#include <weft.h>\n"
+     "extern void *f(void *), *g(weft_scope *);\n"
+     "void *g(weft_scope *s) { weft_go(s, f, s); return s; }\n",
+     {"C17": "weft_go_wants_int_fn_of_int_or_int_fn_of_void_pointer", "C++17": "weft_go"}),
+]
 
 
 def compilers():
@@ -55,12 +63,13 @@ def jobs(root, scratch):
 
 
 def self_test(root, scratch):
-    for number, text in enumerate(REFUSED):
+    for number, (text, words) in enumerate(REFUSED):
         program = pathlib.Path(scratch) / f"refused{number}.c"
         program.write_text(text, encoding="utf-8")
         for language, compiler, flags in compilers():
-            if compile_one(root, program, compiler, flags) is None:
-                yield f"self-test: {compiler} as {language} accepted: {text.strip()}"
+            said = compile_one(root, program, compiler, flags)
+            if said is None or words[language] not in said:
+                yield f"self-test: {compiler} as {language} said '{said}' to: {text.strip()}"
 
 
 def main(arguments):

@@ -85,7 +85,9 @@ ssize_t weft_writev_all(int h, const struct iovec *iov, int count);
 
 /// Formats as printf(3) and writes it all. Returns the bytes written, or what weft_write_all
 /// answers, -EINVAL for a bad format, -ENOMEM (text beyond 1 KiB is formatted in allocated memory).
-/// Suspends.
+/// As any composite call it may interleave with what others write to the same handle: in parts
+/// where the kernel takes it in parts, which a short line rarely is. Who needs lines whole gives
+/// the writing to one task. Suspends.
 int weft_printf(int h, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // ---- Closing --------------------------------------------------------------------------------
@@ -99,6 +101,9 @@ int weft_shutdown(int h, int how);
 
 /// Closes a handle: *takes* it. From now on every use of it is -EBADF; operations in flight
 /// elsewhere return -EBADF unless they had moved bytes, and weft_close waits for them to do so.
+/// One task closes a handle, the one that owns it. To end another task's connection use
+/// weft_shutdown(h, WEFT_READ | WEFT_WRITE): that task reads the end of the stream, writes -EPIPE,
+/// and closes the handle itself, whereas a close from outside makes its own weft_close -EBADF.
 /// Never waits for the peer: what was written is still sent. Data that was not read makes the
 /// kernel send a reset (RFC 9293, 3.6.1).
 /// Returns 0, or -EBADF; a negative handle is returned unchanged. Leaves the record of the last

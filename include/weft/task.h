@@ -92,7 +92,9 @@ const char *weft_version(void);
 
 /// What tasks live in. `weft_scope s = {0};` is an empty scope; a scope must not move or go away
 /// before it was joined. A task that returns without having joined a scope it used is a bug that
-/// ends the process with a report; weft_autojoin does it by itself.
+/// ends the process with a report. In a plain function outside tasks, main included, the same bug
+/// goes unnoticed: the scope's memory is used by others while its tasks still count on it, and
+/// what follows is a hang or worse. weft_autojoin joins by itself.
 typedef struct weft_scope {
     uint64_t words[16];
 } weft_scope;
@@ -150,12 +152,20 @@ int weft_priv_worker_stats(int worker, weft_worker_stats *ret_stats, size_t size
 #define weft_go(scope, fn, ...)                                                                    \
     _Generic((fn), int (*)(int)                                                                    \
              : weft_priv_go_handle, int (*)(void *)                                                \
-             : weft_priv_go)((scope), (fn), (__VA_ARGS__), NULL, 0)
+             : weft_priv_go, default                                                               \
+             : weft_go_wants_int_fn_of_int_or_int_fn_of_void_pointer)((scope), (fn),               \
+                                                                      (__VA_ARGS__), NULL, 0)
 /// weft_go with options: borrowed, NULL is none.
 #define weft_go_with(scope, fn, arg, ...)                                                          \
     _Generic((fn), int (*)(int)                                                                    \
              : weft_priv_go_handle, int (*)(void *)                                                \
-             : weft_priv_go)((scope), (fn), (arg), (__VA_ARGS__), sizeof(weft_task_options))
+             : weft_priv_go, default                                                               \
+             : weft_go_wants_int_fn_of_int_or_int_fn_of_void_pointer)(                             \
+        (scope), (fn), (arg), (__VA_ARGS__), sizeof(weft_task_options))
+// Takes no arguments, so that a compiler that comes here stops and shows this name.
+static inline int weft_go_wants_int_fn_of_int_or_int_fn_of_void_pointer(void) {
+    return -1;
+}
 #endif
 int weft_priv_go(weft_scope *scope, int (*fn)(void *), void *arg, const weft_task_options *options,
                  size_t size);
@@ -209,6 +219,16 @@ int weft_check(void);
 /// those).
 /// In a task the deadline is looked at when the task waits or when its worker's clock has moved,
 /// which the budget of about 64 calls bounds.
+///
+/// A deadline from outside stays expired: a loop that gives each of its rounds a time and goes on
+/// after -ETIMEDOUT would rush through all that is left. It therefore asks whether there is any
+/// point in another round:
+///
+///     while ((result = weft_check()) == 0 && (job = next_job()) != NULL) {
+///         weft_within(WEFT_SECOND);
+///         if (work_on(job) == -ETIMEDOUT)
+///             give_back(job); // its own second is over, or all time is: weft_check() tells
+///     }
 ///
 /// `weft_shield(WEFT_SECOND);` likewise, for last words: cancellations and deadlines from outside
 /// the block are held back for ns from the later of its entry and their arrival. Until one has
