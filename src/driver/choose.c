@@ -76,6 +76,6 @@ int weft__driver_start(const char *name, struct weft__driver **ret_driver, char 
         return start_epoll(ret_driver, "asked for", &text);
     weft__text_put(&text, "unknown driver \"");
     weft__text_put_escaped(&text, name, strlen(name));
-    weft__text_put(&text, "\": there are auto, uring and epoll");
+    weft__text_put(&text, "\": WEFT_DRIVER and weft_options.driver know auto, uring and epoll");
     return -EINVAL;
 }

@@ -41,18 +41,31 @@ void weft__log_to(weft__log_sink *sink, void *context) {
     weft__unlock(&target.lock);
 }
 
-// Threads that race here read the same variable and store the same number.
+// WEFT_LOG comes from outside and may hold anything.
+static void complain_of_level(const char *word) {
+    char escaped[64];
+    struct weft__text text;
+    weft__text_init(&text, escaped, sizeof escaped);
+    weft__text_put_escaped(&text, word, strlen(word));
+    weft__log(WEFT__LOG_WARN, "WEFT_LOG=%s is unknown: there are off, warn and info", escaped);
+}
+
+// Threads that race here read the same variable and store the same number; the first one complains.
 static int level_of_stderr(void) {
+    static const char *const words[] = {
+        [WEFT__LOG_OFF] = "off", [WEFT__LOG_WARN] = "warn", [WEFT__LOG_INFO] = "info"};
     int level = weft__load(&stderr_level, relaxed);
     if (level >= 0)
         return level;
     const char *word = weft__env("WEFT_LOG");
-    level = WEFT__LOG_WARN;
-    if (word != NULL && strcmp(word, "off") == 0)
-        level = WEFT__LOG_OFF;
-    else if (word != NULL && strcmp(word, "info") == 0)
-        level = WEFT__LOG_INFO;
-    weft__store(&stderr_level, level, relaxed);
+    for (level = WEFT__LOG_INFO; level >= 0; level--)
+        if (word != NULL && strcmp(word, words[level]) == 0)
+            break;
+    bool is_unknown = word != NULL && level < 0;
+    if (level < 0)
+        level = WEFT__LOG_WARN;
+    if (weft__exchange(&stderr_level, level, relaxed) < 0 && is_unknown)
+        complain_of_level(word);
     return level;
 }
 

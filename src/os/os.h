@@ -90,7 +90,8 @@ int weft__os_is_secure(void);
 uint64_t weft__os_descriptor_limit(void);
 
 // Log lines: to `sink` when set, of every level; else to stderr as "weft: TEXT\n" in one write(2),
-// up to the level that WEFT_LOG says (off, warn, info; warn by default), read once.
+// up to the level that WEFT_LOG says (off, warn, info; warn by default, and for a word that is none
+// of them, after one line of complaint), read once.
 enum weft__log_level { WEFT__LOG_OFF, WEFT__LOG_WARN, WEFT__LOG_INFO };
 typedef void weft__log_sink(int level, const char *text, void *context);
 void weft__log_to(weft__log_sink *sink, void *context);

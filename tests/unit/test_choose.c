@@ -72,7 +72,8 @@ static void an_unknown_driver_is_refused_with_those_there_are(void **state) {
         assert_null(strchr(note, '\x1b'));
     }
     assert_int_equal(try_to_start("sim", NULL), -EINVAL);
-    assert_string_equal(note, "unknown driver \"sim\": there are auto, uring and epoll");
+    assert_string_equal(note, "unknown driver \"sim\": WEFT_DRIVER and weft_options.driver know "
+                              "auto, uring and epoll");
 }
 
 static void a_note_is_cut_to_its_buffer(void **state) {

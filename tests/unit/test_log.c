@@ -136,13 +136,21 @@ static void a_sink_gets_the_text_instead(void **state) {
 
 // ---- Levels ----
 
-// In the child: bit 0 a warning is written, bit 1 an information is, bit 2 a sink gets both.
+#define COMPLAINT "weft: WEFT_LOG=x\\x0ay is unknown: there are off, warn and info\n"
+
+// In the child: bit 0 a warning is written, bit 1 an information is, bit 2 a sink gets both, bit 3
+// the level is complained of, before the first line.
 static int levels_written(void) {
     struct sunk sunk = {0};
     int written = 0;
     catch_stderr();
     weft__log(WEFT__LOG_WARN, "warning");
-    written |= *next_write() != '\0';
+    const char *line = next_write();
+    if (strstr(line, "WEFT_LOG") != NULL) {
+        written |= (strcmp(line, COMPLAINT) == 0) << 3;
+        line = next_write();
+    }
+    written |= *line != '\0';
     weft__log(WEFT__LOG_INFO, "information");
     written |= (*next_write() != '\0') << 1;
     weft__log_to(sink, &sunk);
@@ -157,7 +165,7 @@ static void the_environment_sets_the_level_of_stderr(void **state) {
     static const struct {
         const char *level;
         int written;
-    } levels[] = {{NULL, 5}, {"off", 4}, {"warn", 5}, {"info", 7}, {"nonsense", 5}, {"", 5}};
+    } levels[] = {{NULL, 5}, {"off", 4}, {"warn", 5}, {"info", 7}, {"x\ny", 13}, {"", 5}};
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         if (levels[i].level != NULL)
             setenv("WEFT_LOG", levels[i].level, 1);
