@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include <weft.h>
 
@@ -20,6 +21,7 @@
 struct session {
     const char *where; // HOST:PORT
     bool is_udp;
+    const char *timeout; // as it was given
     int64_t timeout_ns;  // NEVER without --timeout
     int64_t deadline_ns; // on the clock of weft_now
     char *text;          // of --send, NULL: standard input
@@ -46,11 +48,9 @@ static int print_bytes(const char *buf, size_t size) {
 
 // Reports a call that failed. That the time is up is our own doing and said in our own words.
 static int failed(const struct session *session, int code) {
-    char time[CLI_UNIT_TEXT_SIZE];
     if (!weft_timed_out())
         return cli_failed_call(code);
-    return cli_failure("connect %s: timed out (the %s of --timeout are over)", session->where,
-                       cli_duration_text(session->timeout_ns, time));
+    return cli_failure("connect %s: timed out (--timeout %s)", session->where, session->timeout);
 }
 
 // ---- TCP ----
@@ -101,11 +101,12 @@ static int connect_tcp(struct session *session) {
 
 // ---- UDP ----
 
-// Lines of standard input, each as long as a datagram may be.
+// Lines of --send, or of standard input, each as long as a datagram may be.
 struct lines {
+    char *buf;
+    size_t capacity;
     size_t start, end; // of what was read and not yet given out
     bool is_at_end;
-    char buf[65536];
 };
 
 // Waits for more input and reads it. Returns what read(2) does, or 0 when the time is up.
@@ -116,7 +117,7 @@ static ssize_t read_more(struct lines *lines, const struct session *session) {
     int ready = poll(&input, 1, left_ms > INT32_MAX ? -1 : (int)left_ms);
     if (ready <= 0)
         return ready;
-    return read(STDIN_FILENO, lines->buf + lines->end, sizeof lines->buf - lines->end);
+    return read(STDIN_FILENO, lines->buf + lines->end, lines->capacity - lines->end);
 }
 
 // The next line without its newline, also a last one that has none.
@@ -127,7 +128,7 @@ static int next_line(struct lines *lines, const struct session *session, const c
         char *start = lines->buf + lines->start;
         size_t size = lines->end - lines->start;
         char *newline = memchr(start, '\n', size);
-        bool is_full = size == sizeof lines->buf;
+        bool is_full = size == lines->capacity;
         if (newline || is_full || (lines->is_at_end && size > 0)) {
             *ret_line = start;
             *ret_size = newline ? (size_t)(newline - start) : size;
@@ -170,7 +171,10 @@ static int ask(const struct session *session, const char *text, size_t size) {
 
 // Question by question: UDP does not tell which answer belongs to which, so no two are under way.
 static int connect_udp(struct session *session) {
-    static struct lines lines;
+    static char input[65536];
+    struct lines lines = {.buf = input, .capacity = sizeof input};
+    if (session->text)
+        lines = (struct lines){session->text, SIZE_MAX, 0, session->text_size, true};
     const char *line;
     size_t size;
     int found, status = CLI_OK;
@@ -178,12 +182,8 @@ static int connect_udp(struct session *session) {
     session->conn = weft_udp_connect(session->where);
     if (session->conn < 0)
         return failed(session, session->conn);
-    if (session->text) {
-        status = ask(session, session->text, session->text_size);
-    } else {
-        while (status == CLI_OK && (found = next_line(&lines, session, &line, &size)) != 0)
-            status = found < 0 ? CLI_FAILED : ask(session, line, size);
-    }
+    while (status == CLI_OK && (found = next_line(&lines, session, &line, &size)) != 0)
+        status = found < 0 ? CLI_FAILED : ask(session, line, size);
     int result = status == CLI_OK ? weft_check() : 0; // the time may have run out without a call
     weft_close(session->conn);
     return result < 0 ? failed(session, result) : status;
@@ -198,8 +198,8 @@ static const char help[] =
     "\n"
     "  tcp  standard input goes to the peer, what the peer says to standard output. At the end\n"
     "       of input the peer is told (half-close); the peer's end is the end.\n"
-    "  udp  each line is sent as a datagram, without its newline; one answer is awaited, 5s if\n"
-    "       there is no --timeout, and printed as a line.\n"
+    "  udp  each line, of standard input or TEXT, is sent as a datagram, without its newline; one\n"
+    "       answer is awaited, 5s if there is no --timeout, and printed as a line.\n"
     "\n"
     "  --send TEXT     sends TEXT instead of standard input; knows the escapes of C: \\n \\x00\n"
     "  --timeout TIME  ends everything, name lookup included, after TIME: 5s, 500ms, 1m30s\n"
@@ -211,8 +211,8 @@ static const char help[] =
 static int parse_url(char *url, struct session *session) {
     static const char forms[] = "tcp://HOST:PORT or udp://HOST:PORT";
     size_t size = strlen(url);
-    session->is_udp = strncmp(url, "udp://", 6) == 0;
-    if (!session->is_udp && strncmp(url, "tcp://", 6) != 0)
+    session->is_udp = strncasecmp(url, "udp://", 6) == 0; // RFC 3986 section 3.1
+    if (!session->is_udp && strncasecmp(url, "tcp://", 6) != 0)
         return cli_usage_error("connect: '%s' is no URL of the form %s", url, forms);
     if (url[size - 1] == '/' && size > 6)
         url[size - 1] = '\0';
@@ -221,6 +221,7 @@ static int parse_url(char *url, struct session *session) {
 }
 
 static int parse_timeout(const char *text, struct session *session) {
+    session->timeout = text;
     int result = cli_parse_duration(text, &session->timeout_ns);
     if (result == -ERANGE)
         session->timeout_ns = NEVER; // beyond 292 years

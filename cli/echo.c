@@ -48,7 +48,7 @@ static const char help[] =
     "\n"
     "ADDR is HOST:PORT, as in 0.0.0.0:7878 or [::1]:0; port 0 lets the system choose.\n"
     "\n"
-    "  weft echo --tcp 127.0.0.1:0\n";
+    "  weft echo --tcp 127.0.0.1:0 --udp 127.0.0.1:0\n";
 
 static int run(const struct cli_command *self, int argc, char **argv) {
     enum { TCP = 256, UDP, BLOCKING };

@@ -40,9 +40,17 @@ static const struct cli_command *find_command(const char *name) {
     return NULL;
 }
 
+static bool is_any_of(const char *word, const char *name, const char *option, const char *letter) {
+    return strcmp(word, name) == 0 || strcmp(word, option) == 0 || strcmp(word, letter) == 0;
+}
+
+static bool asks_for_help(const char *word) {
+    return is_any_of(word, "help", "--help", "-h");
+}
+
 // `weft help echo` is `weft echo --help`.
 static int run_help(int argc, char **argv) {
-    if (argc < 3)
+    if (argc < 3 || asks_for_help(argv[2]))
         return print_help();
     const struct cli_command *command = find_command(argv[2]);
     if (!command)
@@ -55,9 +63,11 @@ static int run(int argc, char **argv) {
     if (argc < 2)
         return cli_usage_error("no command given (weft --help lists them)");
     const char *word = argv[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+    if (asks_for_help(word))
         return run_help(argc, argv);
-    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+    if (is_any_of(word, "version", "--version", "-V")) {
+        if (argc > 2 && asks_for_help(argv[2]))
+            return print_help();
         printf("weft %s\n", weft_version());
         return CLI_OK;
     }

@@ -43,7 +43,7 @@ const char *cli_operand(const struct cli_command *command, int argc, char **argv
                         const struct cli_operands *operands) {
     int count = argc - optind;
     if (count > operands->most)
-        exit(cli_usage_error("%s: '%s' is too much (see weft %s --help)", command->name,
+        exit(cli_usage_error("%s: unexpected argument '%s' (see weft %s --help)", command->name,
                              argv[optind + operands->most], command->name));
     if (count < operands->least)
         exit(cli_usage_error("%s: %s is missing (see weft %s --help)", command->name,

@@ -20,24 +20,31 @@ enum { THREAD_STACK_SIZE = 256 * 1024 }; // a client needs a tenth; 8MiB each wo
 // "epoll (io_uring refused: ...)": what the library says of its choice while it starts.
 static char choice[512];
 static atomic_bool is_starting;
-static int log_level; // set before the start: 0 nothing, 1 warnings, 2 everything
+enum { LOG_OFF, LOG_WARN, LOG_INFO }; // those of weft_options.log
+static int log_level;                 // set before the start
 
-// A log function of our own gets every line, so WEFT_LOG is followed here.
+// A log function of our own gets every line, so WEFT_LOG is followed here. The choice is part of
+// what a server prints, also when it is a warning; as a log line it is for who wants everything.
 static void log_line(int level, const char *text, void *context) {
     static const char mark[] = "driver: ";
     (void)context;
-    if (atomic_load(&is_starting) && strncmp(text, mark, sizeof mark - 1) == 0)
+    bool is_choice = atomic_load(&is_starting) && strncmp(text, mark, sizeof mark - 1) == 0;
+    if (is_choice)
         snprintf(choice, sizeof choice, "%s", text + sizeof mark - 1);
-    else if (level <= log_level)
+    if (is_choice ? log_level == LOG_INFO : level <= log_level)
         fprintf(stderr, "weft: %s\n", text);
 }
 
 // The words of WEFT_LOG are those of the library; what is none of them means its default.
 static int wanted_log_level(void) {
+    static const char *const words[] = {"off", "warn", "info"};
     const char *word = getenv("WEFT_LOG");
-    if (word && strcmp(word, "off") == 0)
-        return 0;
-    return word && strcmp(word, "info") == 0 ? 2 : 1;
+    for (int i = 0; i <= LOG_INFO; i++)
+        if (word && strcmp(word, words[i]) == 0)
+            return i;
+    if (word && *word)
+        cli_failure("WEFT_LOG=%s is unknown: there are off, warn and info", word);
+    return LOG_WARN;
 }
 
 int cli_start_driver(bool is_blocking) {

@@ -84,14 +84,6 @@ int cli_parse_duration(const char *text, int64_t *ret_ns) {
     return 0;
 }
 
-char *cli_duration_text(int64_t ns, char buf[static CLI_UNIT_TEXT_SIZE]) {
-    const struct unit *unit = durations;
-    while (unit->factor > 1 && (ns < unit->factor || ns % unit->factor != 0))
-        unit++;
-    snprintf(buf, CLI_UNIT_TEXT_SIZE, "%" PRId64 "%s", ns / unit->factor, unit->name);
-    return buf;
-}
-
 char *cli_size_text(uint64_t bytes, char buf[static CLI_UNIT_TEXT_SIZE]) {
     const struct unit *unit = sizes;
     while (unit->factor > 1 && bytes < (uint64_t)unit->factor)

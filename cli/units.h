@@ -6,16 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Room for any duration or size as text, the NUL included.
+// Room for any size as text, the NUL included.
 enum { CLI_UNIT_TEXT_SIZE = 32 };
 
 // Reads a duration: "5s", "500ms", "1.5s", "1m30s"; units ns, us, ms, s, m, h; "0" needs none.
 // Returns 0, or -EINVAL, or -ERANGE beyond INT64_MAX nanoseconds (292 years).
 int cli_parse_duration(const char *text, int64_t *ret_ns);
-
-// Writes a duration as cli_parse_duration reads it, in its largest whole unit: "1500ms". Returns
-// buf.
-char *cli_duration_text(int64_t ns, char buf[static CLI_UNIT_TEXT_SIZE]);
 
 // Writes a number of bytes in its largest unit: "64KiB", "7.8MiB", "512B". Returns buf.
 char *cli_size_text(uint64_t bytes, char buf[static CLI_UNIT_TEXT_SIZE]);

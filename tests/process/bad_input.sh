@@ -14,11 +14,13 @@ check "an unknown letter is named" refuses 2 "unknown option '-x'" "$weft" docto
 check "an unknown first option is named" refuses 2 "unknown option '--bogus'" "$weft" --bogus
 check "a value that is missing is missed" refuses 2 "'--tcp' needs a value" "$weft" echo --tcp
 check "a value too many is refused" refuses 2 "takes no value '--raw=1'" "$weft" hello --raw=1
-check "an operand too many is refused" refuses 2 "'more' is too much" "$weft" doctor more
+check "an operand too many is refused" refuses 2 "unexpected argument 'more'" "$weft" doctor more
 check "connect wants a URL" refuses 2 "a URL is missing" "$weft" connect
 check "connect names another scheme" refuses 2 "'http://x' is no URL" "$weft" connect http://x
 check "an empty URL is refused" refuses 2 "is no URL" "$weft" connect ''
 check "a time without a unit is refused" refuses 2 "'5' is no time" "$weft" connect --timeout 5 x
+check "a scheme may be written in capitals" refuses 1 "connect 127.0.0.1:1: connection refused" \
+    "$weft" connect TCP://127.0.0.1:1
 check "a negative time is refused" refuses 2 "is no time" "$weft" connect --timeout=-5s x
 check "a wrong escape is shown" refuses 2 "no escape" "$weft" connect --send 'a\q' tcp://127.0.0.1:1
 check "a line break in an argument stays one line" refuses 2 "a.b" "$weft" $'a\nb'
@@ -32,6 +34,8 @@ for address in 127.0.0.1 127.0.0.1: 127.0.0.1:http 127.0.0.1:65536 127.0.0.1:-1 
     check "'$address' is no address to bind" refuses 2 "$quoted" \
         "$weft" echo --tcp 127.0.0.1:0 --udp "$address"
 done
+check "brackets do not stand in brackets" refuses 2 "\(the port is missing: write HOST:PORT\)\$" \
+    "$weft" hello 127.0.0.1
 check "no port to connect to is missed" refuses 2 "port" "$weft" connect tcp://127.0.0.1
 check "a port out of range is refused" refuses 2 "65536|port" "$weft" connect udp://127.0.0.1:65536
 
@@ -75,7 +79,8 @@ check "an address of another machine cannot be listened on" \
 
 # ---- The surroundings ----
 check "an unknown driver is named, with those that exist" \
-    refuses 1 "bogus.*(epoll|WEFT_DRIVER)" env WEFT_DRIVER=bogus "$weft" hello 127.0.0.1:0
+    refuses 1 'unknown driver "bogus": WEFT_DRIVER .*auto, uring and epoll' \
+    env WEFT_DRIVER=bogus "$weft" hello 127.0.0.1:0
 full_disk() {
     "$weft" --help >/dev/full 2>"$work/full.err"
     equal 1 $? && is_in "$work/full.err" "^weft: standard output: No space left on device$"

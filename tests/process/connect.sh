@@ -72,7 +72,7 @@ check "the end of input is told, the answer still read" half_close
 # ---- The deadline ----
 serve mute tcp 'SYSTEM:sleep 1000'
 silent=$peer_port
-check "--timeout ends a transfer" refuses 1 "127.0.0.1:$silent.*timed out.*200ms" \
+check "--timeout ends a transfer" refuses 1 "127.0.0.1:$silent: timed out .--timeout 200ms.$" \
     "$weft" connect --timeout 200ms "tcp://127.0.0.1:$silent"
 check "--timeout 0 ends it at once" refuses 1 "timed out" "$weft" connect --timeout 0 "$url"
 check "--timeout reads 1m30s" equal x "$(connect --timeout 1m30s --send x "$url")"
@@ -120,6 +120,10 @@ lines() {
 start_server server echo --tcp 127.0.0.1:0 --udp 127.0.0.1:0
 udp_url=udp://$udp
 check "each line is a datagram, an empty one, too" lines
+check "lines of --send are datagrams as well" \
+    equal $'one\ntwo\n\nfour' "$(connect --send 'one\ntwo\n\nfour' "$udp_url")"
+check "a final newline of --send ends its last line" \
+    equal '68 69 0a' "$(connect --send 'hi\n' "$udp_url" | od -An -tx1 | xargs)"
 long_line() {
     head -c 60000 /dev/zero | tr '\0' a >"$work/long"
     connect "$udp_url" <"$work/long" | head -c 60000 | cmp - "$work/long"

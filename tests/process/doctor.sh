@@ -94,5 +94,15 @@ helps() {
     done
 }
 check "every command has help, and weft --help lists it" helps
+helps_with_help() {
+    local words
+    "$weft" --help >"$work/help"
+    for words in help 'help --help' 'help help' '-h --help' 'version --help' '--version -h'; do
+        # shellcheck disable=SC2086 # words
+        "$weft" $words | cmp - "$work/help" || return 1
+    done
+}
+check "help and version have help, too" helps_with_help
+check "version is --version" equal "$("$weft" --version)" "$("$weft" version)"
 check "--version is one line" grep -q -x 'weft [0-9]*\.[0-9]*\.[0-9]*' <("$weft" --version)
 finish

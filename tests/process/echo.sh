@@ -118,6 +118,14 @@ refuses_bogus() {
     refuses 1 "bogus" env WEFT_DRIVER=bogus "$weft" echo --tcp 127.0.0.1:0 --udp 127.0.0.1:0
 }
 check "an unknown driver is refused" refuses_bogus
+logs() { # VALUE OF WEFT_LOG, THE BEGINNING OF THE ONE LINE IT GIVES
+    WEFT_LOG=$1 start_server server echo --tcp 127.0.0.1:0 --udp 127.0.0.1:0
+    ending_of "$pid" TERM
+    equal "$2" "$(cut -c "1-${#2}" "$work/server.err")"
+}
+check "WEFT_LOG=info tells the driver" logs info "weft: driver: "
+check "an unknown WEFT_LOG is complained of once" logs bogus \
+    "weft: WEFT_LOG=bogus is unknown: there are off, warn and info"
 without_memory() { # VALUE OF WEFT_DRIVER
     "${unprivileged[@]}" prlimit --memlock=0:0 \
         env WEFT_DRIVER="$1" "$weft" doctor --json |
