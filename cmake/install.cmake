@@ -6,6 +6,18 @@ include(CMakePackageConfigHelpers)
 
 set(weft_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
 
+# `./dev run` builds the command alone: what is missing is told before anything is put in place.
+set(weft_installed $<TARGET_FILE:weft_shared> $<TARGET_FILE:weft_static>)
+if(TARGET weft_command)
+    list(APPEND weft_installed $<TARGET_FILE:weft_command>)
+endif()
+install(CODE "
+    foreach(file ${weft_installed})
+        if(NOT EXISTS \${file})
+            message(FATAL_ERROR \"weft is not built: cmake --build ${PROJECT_BINARY_DIR}\")
+        endif()
+    endforeach()")
+
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(TARGETS weft_shared weft_static EXPORT weftTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the build in $WEFT_BUILD into a scratch folder, moves it, and uses it as others would: a
 # program and an example, through pkg-config and find_package, shared and static, in C and in C++.
+# Then `./dev install`, and what is told to who has not built.
 set -euo pipefail
 
 scratch=$(mktemp -d)
@@ -77,3 +78,29 @@ for language in c cxx; do
     expect "$scratch/cmake/consumer_${language}_weft"
     expect "$scratch/cmake/consumer_${language}_weft_static"
 done
+
+# --- nothing is installed of what was not built -------------------------------------------------
+cmake -G "$generator" -S "$WEFT_SOURCE" -B "$scratch/unbuilt" -DWEFT_BUILD_TESTS=OFF \
+    >"$scratch/log" 2>&1 || fail "$(cat "$scratch/log")"
+! cmake --install "$scratch/unbuilt" --prefix "$scratch/none" >"$scratch/log" 2>&1 ||
+    fail 'what was not built was installed'
+grep -q "not built: cmake --build" "$scratch/log" || fail "not the cure: $(cat "$scratch/log")"
+[[ ! -e $scratch/none ]] || fail 'something was installed of what was not built'
+echo 'ok: what was not built is not installed'
+
+# --- ./dev install: what it says is what builds a program ----------------------------------------
+# It shall install this build and not make another one while other tests run: cmake is a stand-in
+# that does nothing else.
+[[ $WEFT_BUILD == "$WEFT_SOURCE/build" ]] || exit 0
+mkdir "$scratch/bin"
+printf '#!/bin/sh\n[ "$1" != --install ] || exec %s "$@"\n' "$(command -v cmake)" \
+    >"$scratch/bin/cmake"
+chmod +x "$scratch/bin/cmake"
+unset PKG_CONFIG_PATH
+(cd "$scratch" && PATH=$scratch/bin:$PATH "$WEFT_SOURCE/dev" install here) >"$scratch/log" 2>&1 ||
+    fail "$(cat "$scratch/log")"
+cp "$consumer" "$scratch/program.c"
+(cd "$scratch" && eval "$(sed -n '/To build a program/,$p' log | tail -n +2)")
+readelf -d "$scratch/a.out" | grep -q 'libweft' || fail './dev install: not linked against weft'
+"$scratch/a.out" >"$scratch/log" || fail './dev install: the program does not run'
+echo 'ok: ./dev install, and the commands that it prints'
