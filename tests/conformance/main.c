@@ -18,7 +18,7 @@ static const char usage[] =
     "  --seeds N       how many seeds a case runs with on the simulator; 5 by default\n"
     "  --jobs N        processes at once; 2 by default\n"
     "  --repeat N      goes through everything N times, with other seeds each time\n"
-    "  --matrix FILE   also writes the matrix there\n"
+    "  --matrix FILE   writes the matrix there instead of to the terminal\n"
     "  --slowest N     prints which N took longest\n"
     "Environment: WEFT_TEST_SCALE multiplies repetitions, WEFT_TEST_TIMEOUT is a case's limit in\n"
     "seconds (30), WEFT_TEST_SLOW is set where an emulator makes everything slower.\n";
@@ -132,7 +132,9 @@ static bool any_is_available(const struct matrix *matrix) {
     return false;
 }
 
-static void write_matrix(const struct matrix *matrix, const char *path) {
+// To a file, and then only the count to stdout: what failed was said before, and shall stay in
+// sight.
+static size_t write_matrix(const struct matrix *matrix, const char *path) {
     FILE *file = fopen(path, "w");
     if (file == NULL) {
         perror(path);
@@ -140,6 +142,8 @@ static void write_matrix(const struct matrix *matrix, const char *path) {
     }
     matrix_print(matrix, file, false);
     fclose(file);
+    printf("%s: ", path);
+    return matrix_print_count(matrix, stdout);
 }
 
 int main(int argc, char **argv) {
@@ -151,8 +155,8 @@ int main(int argc, char **argv) {
     if (matrix.row_count == 0)
         refuse("no case matches", options.globs[0]);
     matrix_print_slowest(&matrix, options.slowest);
-    size_t failed = matrix_print(&matrix, stdout, isatty(STDOUT_FILENO));
-    if (options.matrix_path != NULL)
-        write_matrix(&matrix, options.matrix_path);
+    size_t failed = options.matrix_path != NULL
+                        ? write_matrix(&matrix, options.matrix_path)
+                        : matrix_print(&matrix, stdout, isatty(STDOUT_FILENO));
     return failed > 0 || !any_is_available(&matrix);
 }

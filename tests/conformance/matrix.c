@@ -76,6 +76,13 @@ static size_t count_of(const struct matrix *matrix, enum verdict verdict) {
     return count;
 }
 
+size_t matrix_print_count(const struct matrix *matrix, void *stream) {
+    size_t failed = count_of(matrix, FAILED);
+    fprintf(stream, "%zu passed, %zu failed, %zu not applicable\n", count_of(matrix, PASSED),
+            failed, count_of(matrix, NOT_APPLICABLE));
+    return failed;
+}
+
 size_t matrix_print(const struct matrix *matrix, void *stream, bool is_coloured) {
     FILE *file = stream;
     struct notes notes = {.count = 0};
@@ -94,10 +101,7 @@ size_t matrix_print(const struct matrix *matrix, void *stream, bool is_coloured)
     fputc('\n', file);
     for (size_t i = 0; i < notes.count; i++)
         fprintf(file, "[%zu] %s\n", i + 1, notes.reason[i]);
-    size_t failed = count_of(matrix, FAILED);
-    fprintf(file, "%zu passed, %zu failed, %zu not applicable\n", count_of(matrix, PASSED), failed,
-            count_of(matrix, NOT_APPLICABLE));
-    return failed;
+    return matrix_print_count(matrix, file);
 }
 
 // The slowest cell after `last` (NULL: of all); equally slow ones come in the order of the matrix.

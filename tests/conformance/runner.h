@@ -48,7 +48,9 @@ void runner_run(const struct options *options, struct matrix *matrix);
 // Prints the cells that took longest.
 void matrix_print_slowest(const struct matrix *matrix, size_t count);
 
-// Prints the matrix, its reasons, and the plain last line. Returns how many failed.
+// Prints the matrix, its reasons, and the plain last line, or that line alone. Returns how many
+// failed.
 size_t matrix_print(const struct matrix *matrix, void *file, bool is_coloured);
+size_t matrix_print_count(const struct matrix *matrix, void *file);
 
 #endif
