@@ -151,8 +151,8 @@ struct server {
     int result;
 };
 
-// The accept loop of DESIGN section 3: "a negative one starts nothing and is returned, so the
-// accept loop above ends by itself."
+// The accept loop: "a negative one starts nothing and is returned, so that a loop of weft_accept
+// and weft_go ends by itself."
 static void accept_loop(void *context) {
     struct server *server = context;
     weft_scope clients = {0};

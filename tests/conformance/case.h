@@ -4,7 +4,7 @@
 // own.
 //
 //   CASE(read_returns_zero_after_peer_closes) { ... }
-//   CASE_NOT_ON(read_returns_zero_after_peer_closes, "sim", "DESIGN 5: ...")
+//   CASE_NOT_ON(read_returns_zero_after_peer_closes, "sim", "docs/semantics.md 9: ...")
 //
 // Nothing is listed by hand; what does not apply says so beside the case, with the sentence that
 // makes it so.
@@ -58,20 +58,25 @@ struct conformance_case {
 #define CASE_UNIQUE(a, b) CASE_JOIN(a, b)
 #define CASE_JOIN(a, b)   a##_##b
 
-// The reasons that many cases share, each with its sentence of DESIGN.
+// The reasons that many cases share. What a reason has in quotation marks stands in the section of
+// docs/semantics.md that it names; tests/process/readme.sh sees to it.
 #define NO_SCOPE                                                                                   \
-    "DESIGN 3: a plain thread \"belongs to no scope, so only deadlines and weft_close end its "    \
-    "waits\""
-#define NO_TASKS   "DESIGN 5: parties are \"tasks under a runtime, pthreads on the thread driver\""
-#define NO_THREADS "DESIGN 5: the simulator is \"a fourth driver, single-threaded\""
+    "docs/semantics.md 5: a plain thread \"belongs to no scope, so only deadlines and weft_close " \
+    "end its waits\""
+#define NO_TASKS                                                                                   \
+    "docs/semantics.md 9: parties are \"tasks under a runtime, plain threads on the thread "       \
+    "driver\""
+#define NO_THREADS "docs/semantics.md 9: the simulator is \"single-threaded\""
 #define REAL_TIME                                                                                  \
-    "DESIGN 5: \"Virtual time moves only when nothing can run\": only the simulator can be exact"
-#define NO_REAL_DESCRIPTORS "DESIGN 5: \"Sim fds are far above real fd numbers\""
+    "docs/semantics.md 9: \"Virtual time moves only when nothing can run\": only the simulator "   \
+    "can be exact"
+#define NO_REAL_DESCRIPTORS                                                                        \
+    "docs/semantics.md 9: the simulator has \"its descriptors far above real ones\""
 #define NO_RUNTIME                                                                                 \
-    "DESIGN 3, Starting: a runtime begins with weft_start or the first weft_go; on the thread "    \
-    "driver all \"stay plain threads\""
-#define NOT_PUBLIC                                                                                 \
-    "DESIGN 2: only tests/support can \"start on a named driver (sim too)\"; weft_options cannot"
+    "docs/semantics.md 4: \"Without a runtime every thread is a plain one\", and the thread "      \
+    "driver has none"
+#define NOT_PUBLIC "docs/semantics.md 9: \"A runtime on sim starts through tests/support/ alone\""
+
 #define CASE_NEEDS_SCOPE(name_)   CASE_NOT_ON(name_, "thread", NO_SCOPE)
 #define CASE_NEEDS_TASKS(name_)   CASE_NOT_ON(name_, "thread", NO_TASKS)
 #define CASE_NEEDS_RUNTIME(name_) CASE_NOT_ON(name_, "thread", NO_RUNTIME)

@@ -213,7 +213,7 @@ static int close_by_leaving(int conn, int way) {
     return conn;
 }
 
-// "closes at the end of the block"; "every close accepts empty, negative and half-built".
+// "closes at the end of the block"; "every close accepts negative handles".
 CASE(autoclose_closes_at_the_end_of_its_block) {
     for (int way = 0; way < 3; way++) {
         weft_addr addr;
@@ -256,7 +256,7 @@ static void close_it(void *context) {
     closer->result = weft_close(closer->handle);
 }
 
-// "One compare-and-swap to CLOSING": of many closers one succeeds.
+// "Of many closers one succeeds."
 CASE(of_many_closers_exactly_one_succeeds) {
     enum { CLOSERS = 8 };
     for (int round = 0; round < 50; round++) {

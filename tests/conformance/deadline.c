@@ -64,7 +64,7 @@ CASE(a_sleep_of_zero_or_less_ends_at_once) {
     expect_that(weft_now() - before < WEFT_HOUR);
 }
 
-// "Runs on virtual time in the simulator."
+// "Virtual time moves only when nothing can run", and then to where it has to.
 CASE(an_hour_of_sleep_is_exactly_an_hour_of_virtual_time) {
     int64_t before = weft_now();
     expect(weft_sleep(WEFT_HOUR), 0);
@@ -199,8 +199,8 @@ static int sleep_and_tell(void *context) {
     return 0;
 }
 
-// "A task inherits deadline ... at weft_go (not when it first runs)": the block has ended when it
-// runs.
+// "A task inherits the deadline in force at weft_go (not when it first runs)": the block has ended
+// when it runs.
 CASE(a_task_inherits_the_deadline_in_force_at_go) {
     struct child child = {.sleep_ns = WEFT_HOUR};
     weft_scope scope = {0};
@@ -280,8 +280,8 @@ static int never_wait(void *context) {
     return weft_close(sock);
 }
 
-// "In a task the check reads a flag, never the clock: timers set it, the op budget bounds the
-// delay."
+// "In a task the deadline is compared with the clock that its worker reads once a turn; the op
+// budget bounds the delay."
 CASE(a_task_that_never_waits_meets_its_deadline) {
     struct child child = {.result = 0};
     weft_scope scope = {0};
@@ -292,4 +292,5 @@ CASE(a_task_that_never_waits_meets_its_deadline) {
 }
 CASE_NEEDS_TASKS(a_task_that_never_waits_meets_its_deadline)
 CASE_NOT_ON(a_task_that_never_waits_meets_its_deadline, "sim",
-            "DESIGN 5: \"Virtual time moves only when nothing can run\", and this task always can")
+            "docs/semantics.md 9: \"Virtual time moves only when nothing can run\", and this task "
+            "always can")

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // fork(2). "A process without a runtime may fork: in the child everything works on, handles
-// included. With a runtime, every call in the child but weft_close returns -ECHILD until weft_start
-// begins afresh: open handles stay valid, so a prefork server can accept."
+// included ... With a runtime, every call in the child but weft_close answers -ECHILD until
+// weft_start begins afresh ... open handles stay valid, so a prefork server can accept."
 #include "calls.h"
 #include "case.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WITH_RUNTIME "DESIGN 3: \"A process without a runtime may fork\"; this driver has one"
-#define SIM_IS_MEMORY                                                                              \
-    "DESIGN 5: the simulator is a driver \"all from a seed\"; its network is memory of one "       \
-    "process"
+#define WITH_RUNTIME                                                                               \
+    "docs/semantics.md 8: \"A process without a runtime may fork\"; this driver has one"
+#define SIM_IS_MEMORY "docs/semantics.md 9: the simulator has \"its network memory of one process\""
 
 static void expect_child_is_content(pid_t pid) {
     int status;

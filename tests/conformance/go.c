@@ -153,7 +153,7 @@ CASE(thousands_of_tasks_run_and_end) {
 }
 CASE_NEEDS_TASKS(thousands_of_tasks_run_and_end)
 
-// The echo of DESIGN section 3, word for word.
+// An echo as README.md begins with.
 static int echo(int conn) {
     char buf[1024];
     ssize_t n;
@@ -180,8 +180,8 @@ static void ask_and_compare(void *context) {
     expect(weft_close(client->conn), 0);
 }
 
-// "Called directly, echo(conn) blocks; under weft_go it suspends; under the simulator it runs on
-// virtual time." Here it is called, whatever the caller is.
+// The same function blocks when it is called and suspends under weft_go. Here it is called,
+// whatever the caller is.
 CASE(the_echo_works_when_it_is_called) {
     struct tcp_pair pair = tcp_pair_open();
     struct client client = {pair.client};

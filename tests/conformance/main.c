@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The conformance suite: the same cases on the thread, epoll, uring and simulated drivers, and a
-// matrix of what each does. DESIGN section 5. The options are all here; the work is in runner.c.
+// matrix of what each does (docs/semantics.md, section 9). What stands in quotation marks beside a
+// case is taken from docs/semantics.md or from a public header. The options are all here; the work
+// is in runner.c.
 #include "runner.h"
 
 #include <getopt.h>

@@ -105,7 +105,7 @@ CASE(every_page_may_be_refused_and_nothing_is_lost, .is_bare = true, .sim_seeds 
 }
 
 // From the n-th allocation on there is no memory at all. In the simulator the peer's kernel has
-// none either, so that it loses packets ("Links: loss"), which is the network's -ETIMEDOUT in the
+// none either, so that it loses packets, which is the network's -ETIMEDOUT in the
 // end.
 CASE(all_allocations_may_fail_from_any_moment_on, .is_bare = true, .sim_seeds = 1) {
     for (uint64_t n = 1; n <= 40; n++) {
@@ -136,8 +136,8 @@ static int try_to_wait(void *context) {
 
 // "If no stack can be had ... if none is in use, the worker runs them one at a time on its reserve
 // stack, where every call that would wait returns -ENOMEM." What need not wait works, such as a
-// write into an empty connection; on the simulator the seed may choose that it has to ("inline or
-// suspend", DESIGN 2).
+// write into an empty connection; on the simulator the seed may choose that it has to ("whether an
+// operation that could succeed at once has to wait").
 CASE(without_stacks_tasks_run_on_the_reserve_stack) {
     struct tcp_pair pair = tcp_pair_open();
     struct starving starving[3];
@@ -162,8 +162,7 @@ CASE(without_stacks_tasks_run_on_the_reserve_stack) {
 }
 CASE_NEEDS_TASKS(without_stacks_tasks_run_on_the_reserve_stack)
 
-// "Helper threads go through os, so that ... can fail": a lookup without a thread says -ENOMEM or
-// waits for one that is there.
+// A lookup without a helper thread says -ENOMEM, or waits for one that is there.
 CASE(a_lookup_without_a_helper_thread_fails_cleanly) {
     weft_addr list[2];
     fault_every("thread", 1, -ENOMEM);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Names: "a name is resolved off the task, under the ambient deadline, abandoned on cancel". Only
-// names that every machine knows (localhost) or nobody does (RFC 6761, .invalid) are asked for.
+// Names: "a name is resolved off the task, under the ambient deadline, and abandoned on cancel".
+// Only names that every machine knows (localhost) or nobody does (RFC 6761, .invalid) are asked
+// for.
 #include "case.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ CASE(a_numeric_address_resolves_to_itself) {
 }
 
 // A machine with a resolver answers that there is no such name; one without says that it could not
-// ask: "WEFT_ENAME (no such name), WEFT_ENAMEFAIL (resolver failed, try again)".
+// ask: WEFT_ENAME or WEFT_ENAMEFAIL.
 CASE(a_name_that_nobody_has_is_refused, .slow_factor = 4) {
     weft_addr list[2] = {{{1}}, {{2}}};
     expect_either(weft_resolve("does-not-exist.invalid:80", list, 2), -WEFT_ENAME, -WEFT_ENAMEFAIL);

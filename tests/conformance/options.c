@@ -89,7 +89,8 @@ static size_t lines_with_level(const char *level) {
     return count;
 }
 
-// "Else stderr at warning (WEFT_LOG=off|warn|info)". Each case is a process, which reads it once.
+// "Else to stderr at warning (WEFT_LOG=off|warn|info)". Each case is a process, which reads it
+// once.
 CASE(log_lines_go_to_stderr_by_default, .is_bare = true) {
     expect(lines_with_level(NULL), 1);
 }

@@ -15,8 +15,8 @@ static void let_others_run(struct dice *dice, uint64_t at_most) {
         expect(weft_yield(), 0);
 }
 
-// An unstarted task has its turn after up to 8 ready ones ("Order", DESIGN 4), so this leaves it
-// unstarted, or just started and not yet known to the kernel, or waiting there.
+// An unstarted task has its turn after up to 8 ready ones (docs/architecture.md, "The scheduler"),
+// so this leaves it unstarted, or just started and not yet known to the kernel, or waiting there.
 static void let_it_begin(struct dice *dice) {
     if (dice_roll(dice, 4) == 0)
         expect(weft_sleep(WEFT_MICROSECOND), 0);

@@ -3,7 +3,8 @@
 // own, and is not an epoll in disguise (POLL_ADD is for readiness only).
 #include "case.h"
 
-#define NOT_URING "DESIGN 4, io_uring: requests are counted where there are any"
+#define NOT_URING                                                                                  \
+    "docs/semantics.md 9: \"Requests to the kernel are counted where there are any: on io_uring\""
 #define CASE_ONLY_ON_URING(name_)                                                                  \
     CASE_NOT_ON(name_, "thread", NOT_URING)                                                        \
     CASE_NOT_ON(name_, "epoll", NOT_URING)                                                         \
@@ -116,7 +117,7 @@ CASE(io_uring_accepts_and_connects_by_requests) {
 }
 CASE_ONLY_ON_URING(io_uring_accepts_and_connects_by_requests)
 
-// "POLL_ADD for readiness only."
+// POLL_ADD is for readiness only.
 CASE(io_uring_waits_for_readiness_by_poll_requests) {
     struct tcp_pair pair = tcp_pair_open();
     expect_waits(weft_ready(pair.server, WEFT_READ));

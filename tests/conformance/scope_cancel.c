@@ -188,7 +188,7 @@ static int raise_done(void *context) {
     return 0;
 }
 
-// "Never refused or cut short by a cancel or deadline: close, shutdown, unlock, join, cancel, go."
+// "Never refused or cut short by a cancel or deadline: close, shutdown, join, cancel, go."
 static void do_what_is_never_refused(struct tcp_pair *pair, int expected) {
     weft_scope below = {0};
     struct sleeper task = {.seen = 0};

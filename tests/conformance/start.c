@@ -231,7 +231,7 @@ CASE(wrong_options_are_einval_and_start_nothing, .is_bare = true) {
     expect(weft_stop(0), -ENOENT);
 }
 
-// "The first weft_go starts the runtime with defaults": here, with the driver that WEFT_DRIVER
+// "... or the first weft_go, which starts it with defaults": here, with the driver that WEFT_DRIVER
 // names.
 CASE(the_first_go_starts_the_runtime, .is_bare = true) {
     weft_scope scope = {0};
@@ -269,7 +269,7 @@ static void give_back(void *block, size_t size, void *context) {
     free(block);
 }
 
-// "Allocation through weft_options.alloc": what was taken there comes back, with its size.
+// "Allocation goes through weft_options.alloc": what was taken there comes back, with its size.
 CASE(memory_comes_from_the_options_and_goes_back_there, .is_bare = true) {
     struct accounts accounts = {0};
     weft_options options = {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The programs in README.md are those in examples/, byte for byte: each stands in a C block after
-# the line that links to it. And the manual page is well-formed and knows every option.
+# the line that links to it. The manual page is well-formed and knows every option. And what the
+# conformance suite quotes stands in docs/semantics.md.
 # shellcheck source=tests/process/_lib.sh
 . "$(dirname "$0")/_lib.sh"
 readme=$WEFT_SOURCE/README.md
@@ -37,5 +38,28 @@ check "weft.1 is of this version" grep -q -F "\"$("$weft" --version)\"" "$page"
 if command -v groff >/dev/null; then
     check "groff has no complaint about weft.1" \
         equal "" "$(groff -man -Tutf8 -ww -z "$page" 2>&1)"
+fi
+
+conformance=$WEFT_BUILD/tests/conformance/conformance
+reasons_are_quoted() {
+    "$conformance" --list >"$work/cases" && python3 - "$work/cases" "$WEFT_SOURCE" <<'END'
+import pathlib, re, sys
+def plain(text):
+    return " ".join(text.replace("`", "").split())
+text = (pathlib.Path(sys.argv[2]) / "docs/semantics.md").read_text()
+sections = dict(re.findall(r"^## (\d+)\.(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+cases = pathlib.Path(sys.argv[1]).read_text()
+reasons = set(re.findall(r"^ +not on \w+: (.*)$", cases, re.MULTILINE))
+assert len(reasons) > 5, reasons
+for reason in reasons:
+    cited = re.match(r"docs/semantics\.md (\d+): ", reason)
+    quotes = re.findall(r'"([^"]+)"', reason)
+    assert cited and quotes, f"no section or no quotation: {reason}"
+    for quote in quotes:
+        assert plain(quote) in plain(sections[cited[1]]), f"not in that section: {reason}"
+END
+}
+if [ -x "$conformance" ] && command -v python3 >/dev/null; then
+    check "docs/semantics.md has what the conformance suite quotes" reasons_are_quoted
 fi
 finish

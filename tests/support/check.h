@@ -21,7 +21,8 @@
 #define expect(call, expected)                                                                     \
     check_result((long long)(call), (long long)(expected), #call, __FILE__, __LINE__)
 
-// The call answers one of two things, because a sentence of DESIGN allows both: name it beside.
+// The call answers one of two things, because a sentence of docs/semantics.md allows both: name it
+// beside.
 #define expect_either(call, one, other)                                                            \
     check_either((long long)(call), (long long)(one), (long long)(other), #call, __FILE__, __LINE__)
 
