@@ -57,7 +57,11 @@ static const struct {
     {"go", -EINVAL, "the scope or the function is NULL, or an option is out of range"},
     {"go", -EBUSY, "the scope is being joined, and the caller is none of its tasks"},
     {"join", -EPERM, "only who used the scope first joins it"},
-    {"stop", -EPERM, "only task zero, the thread that started the runtime, stops it"},
+    {"stop", -EPERM,
+     "only task zero, the thread that started the runtime, stops it; with own_threads, any plain "
+     "one"},
+    {"stop", -EBUSY, "another thread stops it already"},
+    {"start", -EAGAIN, "no thread for a worker: raise ulimit -u, or ask for fewer workers"},
     {NULL, -EALREADY, "call weft_stop first"},
     {"start", -EPERM, "the sysctl kernel.io_uring_disabled or a seccomp profile forbids it"},
     {"start", -EACCES, "a security module or a seccomp profile forbids it"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Any thread may call everything: plain threads beside a runtime start tasks, join scopes of their
-// own, read, write, close and cancel. "Other threads stay plain threads and may call everything."
+// own, read, write, close and cancel. "All further threads stay plain threads and may call
+// everything."
 #include "case.h"
 
 #include <pthread.h>

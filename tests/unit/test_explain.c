@@ -68,7 +68,11 @@ static void every_failure_names_its_cause_and_its_cure(void **state) {
         {"join", -EFAULT,
          "a task answered that; is a buffer larger than its stack? then raise stack_size"},
         {"join", -EPERM, "only who used the scope first joins it"},
-        {"stop", -EPERM, "only task zero, the thread that started the runtime, stops it"},
+        {"stop", -EPERM,
+         "only task zero, the thread that started the runtime, stops it; with own_threads, any "
+         "plain one"},
+        {"stop", -EBUSY, "another thread stops it already"},
+        {"start", -EAGAIN, "no thread for a worker: raise ulimit -u, or ask for fewer workers"},
         {"start", -EALREADY, "call weft_stop first"},
         {"start", -EPERM, "the sysctl kernel.io_uring_disabled or a seccomp profile forbids it"},
         {"start", -ENOSYS, "this kernel has none: use WEFT_DRIVER=auto or epoll"},
