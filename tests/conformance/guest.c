@@ -215,7 +215,8 @@ CASE(tasks_run_only_while_task_zero_waits) {
     struct flag ran = {0};
     weft_scope scope = {0};
     weft_addr addr;
-    expect(weft_go(&scope, raise_flag, (void *)&ran), 0);
+    weft_task_options here = {.worker = WEFT_WORKER_HERE}; // another worker would take it
+    expect(weft_go_with(&scope, raise_flag, (void *)&ran, &here), 0);
     for (int i = 0; i < 1000; i++) // calls that do not wait
         expect_that(weft_now() > 0 && weft_check() == 0);
     expect(weft_close(udp_anywhere(&addr)), 0);
@@ -256,8 +257,9 @@ CASE(a_busy_task_does_not_starve_the_others) {
     struct busy busy = {.rounds = 0};
     weft_scope scope = {0};
     busy.sock = udp_anywhere(&busy.addr);
-    expect(weft_go(&scope, be_busy, (void *)&busy), 0);
-    expect(weft_go(&scope, yield_and_stop, (void *)&busy), 0);
+    weft_task_options here = {.worker = WEFT_WORKER_HERE}; // so that they are in each other's way
+    expect(weft_go_with(&scope, be_busy, (void *)&busy, &here), 0);
+    expect(weft_go_with(&scope, yield_and_stop, (void *)&busy, &here), 0);
     expect(weft_join(&scope), 0);
     expect(weft_close(busy.sock), 0);
 }
