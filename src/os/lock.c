@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// The slow paths of the mutex in lock.h: what happens when somebody has to wait. Not fair: who
-// comes by while the lock is free takes it before those who sleep.
+// The slow paths of lock.h: what happens when somebody has to wait, and ending a bias. Not fair:
+// who comes by while the lock is free takes it before those who sleep.
 #include "os/lock.h"
 
 #include "os/os.h"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // 1. A waiter always leaves 2 behind, also when its exchange takes the lock: it cannot know whether
 //    others sleep. The cost is one wake of nobody at its unlock.
@@ -19,4 +23,31 @@ void weft__lock_slow(struct weft__lock *lock) {
 // The lock may be gone by now (lock.h): the address goes to the kernel unread.
 void weft__unlock_slow(struct weft__lock *lock) {
     weft__futex_wake(&lock->word, 1);
+}
+
+// ---- Biased ---------------------------------------------------------------------------------
+
+WEFT__ATOMIC(uint32_t) weft__has_heavy_barrier;
+
+// Registering makes the kernel remember the process; it costs most when there are threads already.
+void weft__heavy_barrier_ask(void) {
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
+        weft__store(&weft__has_heavy_barrier, 1, relaxed);
+}
+
+static void heavy_barrier(void) {
+    weft__fence(seq_cst);
+    if (weft__load(&weft__has_heavy_barrier, relaxed))
+        (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void weft__biased_lock_slow(struct weft__biased_lock *b) {
+    weft__lock(&b->lock);
+    if (weft__load(&b->owner, relaxed)) {
+        weft__store(&b->owner, NULL, relaxed);
+        heavy_barrier();
+        while (weft__load(&b->inside, acquire))
+            weft__os_yield(); // it is in a section of a few instructions
+    }
+    b->is_biased = false;
 }

@@ -7,6 +7,9 @@
 #define WEFT__LOCK_H
 
 #include "base/atomic.h"
+#include "base/compiler.h"
+
+#include <stddef.h>
 
 struct weft__lock {
     WEFT__ATOMIC(uint32_t) word; // 0 free, 1 held, 2 held and somebody waits
@@ -26,6 +29,63 @@ static inline void weft__lock(struct weft__lock *lock) {
 static inline void weft__unlock(struct weft__lock *lock) {
     if (weft__exchange(&lock->word, 0, release) == 2)
         weft__unlock_slow(lock);
+}
+
+// ---- Biased ---------------------------------------------------------------------------------
+//
+// A lock biased to one owner, a thread named by a pointer, for what mostly one thread uses: the
+// owner enters with plain stores, anybody else takes an ordinary lock and ends the bias first.
+// Never held across anything that waits. Zeroed: unlocked, biased to nobody. The model of it, with
+// its proof: models/biased_lock.pml.
+//
+// 1. The owner stores `inside`, then reads `owner`; who ends the bias clears `owner`, then reads
+//    `inside`. At least one must see the other's store, which takes a fence between the two on both
+//    sides. The owner's is only the compiler's: the other side's is membarrier(2), which makes
+//    every running thread of the process pass a full fence. Where the kernel refuses that, both are
+//    ordinary fences (lock.c).
+// 2. Without a bias everybody takes the lock. Only who holds the lock sets one.
+// 3. `is_biased` tells the holder how it got in. Only holders touch it.
+struct weft__biased_lock {
+    struct weft__lock lock;
+    WEFT__ATOMIC(uint32_t) inside; // the owner is in, or tries to
+    WEFT__ATOMIC(const void *) owner;
+    bool is_biased;
+};
+
+// lock.c: whether membarrier(2) serves; asked before the first runtime starts its threads.
+extern WEFT__ATOMIC(uint32_t) weft__has_heavy_barrier;
+void weft__heavy_barrier_ask(void);
+
+void weft__biased_lock_slow(struct weft__biased_lock *b);
+
+// `self` names the calling thread; NULL: one that never owns a bias.
+static inline void weft__biased_lock(struct weft__biased_lock *b, const void *self) {
+    if (self && weft__load(&b->owner, relaxed) == self) {
+        weft__store(&b->inside, 1, relaxed);
+        if (WEFT__LIKELY(weft__load(&weft__has_heavy_barrier, relaxed)))
+            weft__compiler_fence();
+        else
+            weft__fence(seq_cst);
+        if (WEFT__LIKELY(weft__load(&b->owner, relaxed) == self)) {
+            b->is_biased = true;
+            return;
+        }
+        weft__store(&b->inside, 0, release);
+    }
+    weft__biased_lock_slow(b);
+}
+
+static inline void weft__biased_unlock(struct weft__biased_lock *b) {
+    if (b->is_biased)
+        weft__store(&b->inside, 0, release);
+    else
+        weft__unlock(&b->lock);
+}
+
+// The holder: from its unlock on, `self` may enter cheaply.
+static inline void weft__bias_to(struct weft__biased_lock *b, const void *self) {
+    if (!b->is_biased)
+        weft__store(&b->owner, self, relaxed);
 }
 
 #endif

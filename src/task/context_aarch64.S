@@ -7,10 +7,9 @@
 // The call frame information describes it before and after the stacks change, so a debugger sees
 // the caller at every instruction, whichever context that is.
 //
-// The switch leaves by `ret`, but for a context's first one: context_x86_64.S says why. Where branch
-// targets are enforced (BTI) the first one must be `ret`, too: the place it goes to after an
-// ordinary call is no landing pad.
-
+// The switch leaves by `ret`, but for a context's first one: context_x86_64.S says why. Where
+// branch targets are enforced (BTI) the first one must be `ret`, too: the place it goes to after
+// an ordinary call is no landing pad.
 
         .macro  switch_stacks
         hint    #34                     // bti c

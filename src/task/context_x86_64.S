@@ -7,12 +7,12 @@
 // the caller at every instruction, whichever context that is.
 //
 // Return prediction decides what a switch costs. The processor predicts a return from the calls it
-// has seen. Contexts mostly stop and go on in the same place, weft__worker's, through the same chain
+// has seen. Contexts mostly stop and go on in the same place, the worker's, through the same chain
 // of calls: when the switch leaves by `ret`, it and every return behind it up to the program's own
-// function are predicted, although the stacks differ. A context's first switch has no such chain: it
-// leaves by `jmp`, and the frames below the task's function are entered by jumps, so that the calls
-// the processor remembers are those of the context that was left. When the task ends and that one
-// goes on, they are right (docs/decisions/010).
+// function are predicted, although the stacks differ. A context's first switch has no such chain:
+// it leaves by `jmp`, and the frames below the task's function are entered by jumps, so that the
+// calls the processor remembers are those of the context that was left. When the task ends and
+// that one goes on, they are right (docs/decisions/010).
 //
 // With `ret` to another stack this object cannot promise to keep a shadow stack (SHSTK), and the
 // linker takes that promise back from the whole program; indirect branch tracking (IBT) it does

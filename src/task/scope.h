@@ -5,7 +5,7 @@
 #ifndef WEFT__SCOPE_H
 #define WEFT__SCOPE_H
 
-#include "os/biased_lock.h"
+#include "os/lock.h"
 #include "task/waiter.h"
 
 struct weft__task;

