@@ -28,7 +28,8 @@ static int print_help(void) {
     for (int i = 0; commands[i]; i++)
         printf("  %sweft %-8s%s %s\n", bold, commands[i]->name, plain, commands[i]->summary);
     printf("\n`weft COMMAND --help` tells more, `weft --version` the version.\n"
-           "WEFT_DRIVER=auto|uring|epoll chooses the driver, WEFT_LOG=off|warn|info the log.\n");
+           "WEFT_DRIVER=auto|uring|epoll chooses the driver, WEFT_LOG=off|warn|info the log,\n"
+           "WEFT_WORKERS=N how many threads run tasks.\n");
     return CLI_OK;
 }
 
