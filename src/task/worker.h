@@ -15,10 +15,10 @@ struct weft__runtime;
 struct weft__unstarted;
 
 enum {
-    WEFT__TURN = 64,        // picks in a turn, then the driver
-    WEFT__START_EVERY = 8,  // after that many ready tasks one that was not started
-    WEFT__OLDEST_EVERY = 4, // of those picks, each 4th takes the oldest, the others the newest
-    WEFT__BUDGET = 64,      // operations of a task until it yields
+    WEFT__TURN = 64,         // picks in a turn, then the driver
+    WEFT__START_EVERY = 8,   // after that many ready tasks one that was not started
+    WEFT__OLDEST_EVERY = 64, // of those picks: then it is the oldest, else the newest
+    WEFT__BUDGET = 64,       // operations of a task until it yields
     WEFT__WORKERS_MAX = 1024,
 };
 

@@ -87,14 +87,15 @@ static size_t collect(char what, int *ret_ids, size_t capacity) {
 
 // ---- Order ----------------------------------------------------------------------------------
 
-static void the_newest_starts_and_every_fourth_time_the_oldest(void **state) {
+static void the_newest_starts_and_every_64th_time_the_oldest(void **state) {
     (void)state;
-    static const int order[] = {11, 10, 9, 0, 8, 7, 6, 1, 5, 4, 3, 2};
-    int ids[12];
-    make_programs(12, 0);
-    run_programs(12);
-    assert_int_equal(collect('s', ids, 12), 12);
-    assert_memory_equal(ids, order, sizeof order);
+    enum { COUNT = 200 };
+    int ids[COUNT];
+    make_programs(COUNT, 0);
+    run_programs(COUNT);
+    assert_int_equal(collect('s', ids, COUNT), COUNT);
+    for (int i = 0, newest = COUNT - 1, oldest = 0; i < COUNT; i++)
+        assert_int_equal(ids[i], i % 64 == 63 ? oldest++ : newest--);
 }
 
 static void ready_tasks_run_in_the_order_in_which_they_became_ready(void **state) {
@@ -170,7 +171,7 @@ static int model_pick(struct model *m, char *ret_what) {
         m->since_start = 0;
         *ret_what = 's';
         return take(m->unstarted, &m->unstarted_count,
-                    ++m->starts % 4 == 0 ? 0 : m->unstarted_count - 1);
+                    ++m->starts % 64 == 0 ? 0 : m->unstarted_count - 1);
     }
     if (m->ready_count == 0)
         return -1;
@@ -441,7 +442,7 @@ static void memory_behind_many_idle_stacks_is_given_back_after_a_second(void **s
 
 int main(void) {
     const struct CMUnitTest cases[] = {
-        CASE_OF_ORDER(the_newest_starts_and_every_fourth_time_the_oldest),
+        CASE_OF_ORDER(the_newest_starts_and_every_64th_time_the_oldest),
         CASE_OF_ORDER(ready_tasks_run_in_the_order_in_which_they_became_ready),
         CASE_OF_ORDER(after_every_eighth_ready_task_one_is_started),
         CASE_OF_ORDER(a_turn_is_64_picks),
