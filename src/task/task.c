@@ -104,7 +104,7 @@ void weft__task_pool_walk(struct weft__task_pool *pool,
 static void task_main(void *arg) {
     struct weft__task *task = arg;
     weft__worker_arrived(task->waiter.worker);
-    if (task->handle_fn)
+    if (task->takes_handle)
         task->result = task->handle_fn((int)(intptr_t)task->arg);
     else
         task->result = task->fn(task->arg);
@@ -138,9 +138,12 @@ void weft__task_end(struct weft__task *task, struct weft__worker *worker) {
 // ---- weft_go --------------------------------------------------------------------------------
 
 struct what { // to run
-    int (*fn)(void *);
-    int (*handle_fn)(int); // one of the two
+    union {
+        int (*fn)(void *);
+        int (*handle_fn)(int); // if `takes_handle`
+    };
     void *arg;
+    bool takes_handle;
 };
 
 // The record may be one that a late waker still knows: only what such a one does not touch is
@@ -160,7 +163,7 @@ static void reset(struct weft__task *task, const struct what *what, struct weft_
     task->wake_at = INT64_MAX;
     task->stack_size = 0;
     task->fn = what->fn;
-    task->handle_fn = what->handle_fn;
+    task->takes_handle = what->takes_handle;
     task->arg = what->arg;
 }
 
@@ -184,7 +187,7 @@ static void place(struct weft__runtime *runtime, struct weft__waiter *self, stru
         weft__worker_place(runtime->workers[wanted - 1], task);
     else if (wanted == WEFT_WORKER_HERE)
         weft__worker_place(self->worker, task);
-    else if (self->worker && !task->handle_fn)
+    else if (self->worker && !task->takes_handle)
         weft__worker_spawn(self->worker, task);
     else
         weft__worker_place(weft__balance_place(runtime), task);
@@ -222,7 +225,7 @@ static int go(weft_scope *scope, const struct what *what, const weft_task_option
         memcpy(&options, given, size < sizeof options ? size : sizeof options);
     if (weft__is_orphan())
         return (int)weft__failed(self, "go", 0, -ECHILD);
-    if (!scope || (!what->fn && !what->handle_fn) || options.stack_size > UINT32_MAX)
+    if (!scope || !what->fn || options.stack_size > UINT32_MAX)
         return (int)weft__failed(self, "go", 0, -EINVAL);
     if (self->may_not_wait) // on the reserve stack: there is none for a child either
         return (int)weft__failed(self, "go", 0, -ENOMEM);
@@ -245,7 +248,7 @@ int weft_priv_go_handle(weft_scope *scope, int (*fn)(int), int handle,
                         const weft_task_options *options, size_t size) {
     if (handle < 0)
         return handle;
-    struct what what = {.handle_fn = fn, .arg = (void *)(intptr_t)handle};
+    struct what what = {.handle_fn = fn, .arg = (void *)(intptr_t)handle, .takes_handle = true};
     int error = go(scope, &what, options, size);
     if (error < 0)
         (void)weft_close(handle); // taken, even on failure; it leaves the record of the failure

@@ -130,7 +130,7 @@ void weft__thread_after_fork(void) {
     waiter->seen = 0;
     weft__store(&waiter->wakers, 0, relaxed);
     weft__list_init(&waiter->scopes);
-    thread->zero.timer = (struct weft__heap_node){0};
+    thread->zero.timer = 0;
     if (was_task) { // task zero's frames are gone, and with them its blocks
         waiter->blocks = NULL;
         waiter->shields = 0;

@@ -173,12 +173,18 @@ static bool has_work(struct weft__worker *worker) {
 
 // ---- Switching ------------------------------------------------------------------------------
 
+static void disarm(struct weft__worker *worker, struct weft__task *task) {
+    if (task->timer > 0)
+        weft__timers_clear(&worker->timers, task->timer);
+    task->timer = 0;
+}
+
 void weft__worker_arrived(struct weft__worker *worker) {
     struct weft__task *dead = worker->dead;
     if (!dead)
         return;
     worker->dead = NULL;
-    weft__heap_remove(&worker->timers, &dead->timer);
+    disarm(worker, dead);
     weft__context_drop(&dead->context);
     weft__worker_take_stack(worker, dead);
     weft__task_end(dead, worker);
@@ -219,10 +225,10 @@ void weft__worker_finish(struct weft__worker *worker, struct weft__task *task) {
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
     struct weft__task *task = worker->current;
     task->wake_at = until_ns;
-    bool is_armed = weft__heap_is_linked(&task->timer);
-    if (until_ns != INT64_MAX && (!is_armed || until_ns < task->timer.key)) {
-        weft__heap_remove(&worker->timers, &task->timer);
-        weft__heap_insert(&worker->timers, &task->timer, until_ns);
+    bool is_in_time = task->timer > 0 && weft__timers_at(&worker->timers, task->timer) <= until_ns;
+    if (until_ns != INT64_MAX && !is_in_time) {
+        disarm(worker, task);
+        task->timer = weft__timers_set(&worker->timers, until_ns, task);
     }
     leave(worker, task);
     task->wake_at = INT64_MAX;
@@ -247,22 +253,20 @@ void weft__worker_yield(struct weft__worker *worker) {
 
 // A timer that was left armed from an earlier wait fires too early: it is set anew, or forgotten.
 static void fire_timers(struct weft__worker *worker) {
-    struct weft__heap_node *node;
-    while ((node = weft__heap_min(&worker->timers)) && node->key <= worker->now) {
-        struct weft__task *task = WEFT__CONTAINER(node, struct weft__task, timer);
-        weft__heap_remove(&worker->timers, node);
+    while (weft__timers_first(&worker->timers) <= worker->now) {
+        struct weft__task *task = weft__timers_pop(&worker->timers);
+        task->timer = 0;
         if (task->wake_at <= worker->now)
             weft__unpark(&task->waiter);
         else if (task->wake_at != INT64_MAX)
-            weft__heap_insert(&worker->timers, node, task->wake_at);
+            task->timer = weft__timers_set(&worker->timers, task->wake_at, task);
     }
 }
 
 // A turn that nobody needs: others' unstarted tasks, else sleep. What was pushed before the fence
 // is seen behind it; who pushes later sees `sleeping`.
 static void sleep_in_driver(struct weft__worker *worker) {
-    struct weft__heap_node *node = weft__heap_min(&worker->timers);
-    int64_t until_ns = weft__worker_trim(worker, node ? node->key : INT64_MAX);
+    int64_t until_ns = weft__worker_trim(worker, weft__timers_first(&worker->timers));
     if (worker->is_starved && worker->starved_until < until_ns)
         until_ns = worker->starved_until;
     weft__store(&worker->sleeping, WEFT__ASLEEP, relaxed);
@@ -356,7 +360,7 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero) {
 
 void weft__worker_release(struct weft__worker *worker, struct weft__task *zero,
                           struct weft__driver *driver) {
-    weft__heap_remove(&worker->timers, &zero->timer);
+    disarm(worker, zero);
     weft__wakers_drain(&zero->waiter);
     inbox_drain(worker);                     // a wake of task zero that nobody needs any more
     worker->ready = (struct weft__queue){0}; // there is no other task

@@ -5,8 +5,8 @@
 #ifndef WEFT__WORKER_H
 #define WEFT__WORKER_H
 
-#include "base/heap.h"
 #include "base/queue.h"
+#include "base/timers.h"
 #include "task/context.h"
 #include "task/stack.h"
 #include "task/waiter.h"
@@ -28,18 +28,20 @@ struct weft__task {
     struct weft__context context;
     struct weft__waiter waiter; // one with a worker is a task, or task zero
     struct weft__stack stack;
-    struct weft__heap_node timer; // armed lazily: it may fire too early, never too late
-    int64_t wake_at;              // while parked: when the timer must wake it
-    struct weft__list member;     // of its scope; guarded by the scope's lock
-    int (*fn)(void *);
-    int (*handle_fn)(int); // one of the two
+    int64_t wake_at;          // while parked: when the timer must wake it
+    struct weft__list member; // of its scope; guarded by the scope's lock
+    union {
+        int (*fn)(void *);
+        int (*handle_fn)(int); // if `takes_handle`
+    };
     void *arg;
     int result;
-    bool is_started;
-    bool is_pinned;      // to a worker of the caller's choice, before it started
+    uint32_t timer;      // its name, 0: none. Armed lazily: it may fire too early, never too late
     uint32_t stack_size; // bytes; 0: the pool's
-    char *name;          // allocated, or NULL
-    char padding[16];
+    bool is_started;
+    bool is_pinned; // to a worker of the caller's choice, before it started
+    bool takes_handle;
+    char *name; // allocated, or NULL
 };
 
 static inline struct weft__task *weft__task_of(struct weft__waiter *waiter) {
@@ -74,9 +76,9 @@ struct weft__worker {
     bool is_starved;       // no stack was to be had: start nothing until one comes back,
     int64_t starved_until; // or until then, because memory may be there again
     bool is_starvation_logged;
-    bool is_reserve_taken; // by a task that has not ended
-    struct weft__heap timers;
-    int64_t now; // the clock, read once a turn
+    bool is_reserve_taken;      // by a task that has not ended
+    struct weft__timers timers; // room for one of each task that has a stack, and task zero's
+    int64_t now;                // the clock, read once a turn
     int64_t trimmed_at;
     int64_t call_at; // when it may call for help again (balance.c)
     uint64_t *seen;  // the old ends of the others' queues, as found (balance.c)

@@ -10,12 +10,32 @@
 #include <errno.h>
 
 enum {
+    TIMERS_MIN = 64,
     TRIM_COUNT = 256, // idle stacks with memory behind them before some is given back
 };
 static const int64_t TRIM_EVERY_NS = 1000000000;
 static const int64_t STARVED_FOR_NS = 100000000; // then a stack is asked for again
 
+// Every task with a stack may set a timer, without asking for memory then.
+static bool grow_timers(struct weft__worker *worker) {
+    uint32_t capacity = worker->timers.capacity > 0 ? worker->timers.capacity * 2 : TIMERS_MIN;
+    struct weft__timer_entry *heap = weft__alloc(capacity * sizeof *heap);
+    struct weft__timer_slot *slots = weft__alloc(capacity * sizeof *slots);
+    if (!heap || !slots) {
+        weft__free(heap);
+        weft__free(slots);
+        return false;
+    }
+    struct weft__timers old = worker->timers;
+    weft__timers_move(&worker->timers, heap, slots, capacity);
+    weft__free(old.heap);
+    weft__free(old.slots);
+    return true;
+}
+
 static void release(struct weft__worker *worker) {
+    weft__free(worker->timers.heap);
+    weft__free(worker->timers.slots);
     if (worker->reserve.low)
         weft__stacks_give(&worker->stacks, &worker->reserve);
     if (worker->stack.low)
@@ -29,7 +49,7 @@ int weft__worker_make_room(struct weft__worker *worker, size_t stack_size, uint3
     weft__stacks_init(&worker->stacks, stack_size);
     worker->unstarted = weft__unstarted_new();
     worker->seen = weft__alloc(others * sizeof *worker->seen);
-    if (!worker->unstarted || !worker->seen ||
+    if (!worker->unstarted || !worker->seen || !grow_timers(worker) ||
         weft__stacks_take(&worker->stacks, 0, &worker->stack) < 0 ||
         weft__stacks_take(&worker->stacks, 0, &worker->reserve) < 0) {
         release(worker);
@@ -49,7 +69,8 @@ void weft__worker_free_room(struct weft__worker *worker) {
 // back, and it runs on the reserve, where it may not wait. One at a time: a weft_close may wait
 // even there. False: it was put back.
 bool weft__worker_give_stack(struct weft__worker *worker, struct weft__task *task) {
-    if (weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
+    bool has_room = worker->stacks.in_use + 1 < worker->timers.capacity || grow_timers(worker);
+    if (has_room && weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
         return true;
     weft__own_add(&worker->stats.starved, 1);
     if (!worker->is_starvation_logged)
