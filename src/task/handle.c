@@ -24,7 +24,6 @@
 
 #include "os/os.h"
 #include "task/park.h"
-#include "task/worker.h"
 
 #include <errno.h>
 
@@ -118,7 +117,6 @@ static int open_slot(int fd, enum weft__kind kind, uint64_t serial) {
     handle->kind = kind;
     handle->serial = serial;
     handle->addr = (weft_addr){{0}};
-    weft__store(&handle->home, NULL, relaxed);
     weft__store(&handle->closer, NULL, relaxed);
     weft__store(&handle->error, 0, relaxed);
     weft__store(&handle->write_error, 0, relaxed);
@@ -283,8 +281,6 @@ int weft__turn_begin(struct weft__turn *turn, struct weft__waiter *self, int h,
         weft__turn_end(turn);
         return -ENOTSUP;
     }
-    if (!weft__load(&handle->home, relaxed) && self->worker)
-        weft__store(&handle->home, self->worker, relaxed);
     return has_turn ? 0 : await_turn(turn);
 }
 
@@ -430,7 +426,6 @@ static bool forget_uses(struct weft__handle *handle) {
     }
     weft__list_init(&handle->watchers);
     weft__store(&handle->closer, NULL, relaxed);
-    weft__store(&handle->home, NULL, relaxed);
     return is_gone;
 }
 

@@ -30,9 +30,8 @@ struct weft__handle {
     WEFT__ATOMIC(uint64_t) word;                             // handle.c
     WEFT__ATOMIC(struct weft__waiter *) holder[WEFT__SIDES]; // who waits in a driver, if anybody
     WEFT__ATOMIC(struct weft__waiter *) closer;
-    WEFT__ATOMIC(struct weft__worker *) home; // whose task used it first
-    WEFT__ATOMIC(int) error;                  // a stream's fatal error: sticky
-    WEFT__ATOMIC(int) write_error;            // -EPIPE: sticks to writes only
+    WEFT__ATOMIC(int) error;       // a stream's fatal error: sticky
+    WEFT__ATOMIC(int) write_error; // -EPIPE: sticks to writes only
     WEFT__ATOMIC(uint32_t) is_read_shut;
     struct weft__lock lock;               // guards the queues and the watchers
     struct weft__list queue[WEFT__SIDES]; // struct weft__turn, first come first
