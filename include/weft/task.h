@@ -175,9 +175,10 @@ int weft_priv_go_handle(weft_scope *scope, int (*fn)(int), int handle,
 /// Waits until the last task of the scope has ended, however long that takes. If the joiner is
 /// cancelled or its deadline passes, cancels the scope, goes on waiting, then returns that code.
 /// The scope is then empty and may be used again.
-/// Returns the first error in order of completion, else 0 (-ECANCELED may so be what a task
-/// answered after a weft_cancel of this scope); or -ECANCELED, -ETIMEDOUT as above, which
-/// weft_check() then answers too; or
+/// Returns the first error in order of completion (weft_explain() then has the sentence of the task
+/// that answered it, if it is the error of its own last failed call), else 0 (-ECANCELED may so be
+/// what a task answered after a weft_cancel of this scope); or -ECANCELED, -ETIMEDOUT as above,
+/// which weft_check() then answers too; or
 ///   -EPERM   another thread or task used the scope first
 ///   -EINVAL  NULL
 /// A scope never used: 0. Suspends; not refused by a cancellation or a deadline.

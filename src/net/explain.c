@@ -123,6 +123,17 @@ static void put_subject(struct weft__text *text, const struct weft__failure *fai
     }
 }
 
+static void put_task(struct weft__text *text, const struct weft__failure *failure) {
+    if (!failure->is_joined)
+        return;
+    weft__text_put(text, "join: ");
+    if (failure->task[0] == '\0')
+        return;
+    weft__text_put(text, "task ");
+    weft__text_put_escaped(text, failure->task, strlen(failure->task));
+    weft__text_put(text, ": ");
+}
+
 // ---- Public ---------------------------------------------------------------------------------
 
 int weft_explain(char *buf, size_t size) {
@@ -132,6 +143,7 @@ int weft_explain(char *buf, size_t size) {
     weft__text_init(&text, sentence, sizeof sentence);
     if (self && self->failure->call) {
         const char *cure = cure_of(self->failure);
+        put_task(&text, self->failure);
         weft__text_put(&text, self->failure->call);
         put_subject(&text, self->failure);
         if (!has_told_why(self->failure))

@@ -47,9 +47,9 @@ static inline void weft__unlock(struct weft__lock *lock) {
 // 3. `is_biased` tells the holder how it got in. Only holders touch it.
 struct weft__biased_lock {
     struct weft__lock lock;
-    WEFT__ATOMIC(uint32_t) inside; // the owner is in, or tries to
-    WEFT__ATOMIC(const void *) owner;
+    WEFT__ATOMIC(uint8_t) inside; // the owner is in, or tries to
     bool is_biased;
+    WEFT__ATOMIC(const void *) owner;
 };
 
 // lock.c: whether membarrier(2) serves; asked before the first runtime starts its threads.

@@ -18,6 +18,7 @@ static struct weft__failure *begin(struct weft__waiter *self, const char *call, 
     failure->detail = NULL;
     failure->handle = 0;
     failure->text[0] = '\0';
+    failure->is_joined = false;
     return failure;
 }
 

@@ -48,6 +48,8 @@ void weft__scope_orphan_children(struct weft__scope *root, struct weft__waiter *
         struct weft__scope *child = WEFT__CONTAINER(node, struct weft__scope, sibling);
         enter(child, self);
         child->parent = NULL;
+        weft__free(child->cause); // it may never be joined
+        child->cause = NULL;
         weft__biased_unlock(&child->lock);
     }
     weft__biased_unlock(&root->lock);
@@ -132,16 +134,41 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
     return is_refused ? -EBUSY : 0;
 }
 
+// What the task has recorded about the error it answers, to be told by who joins. NULL: nothing, or
+// no memory.
+static struct weft__failure *copy_cause(const struct weft__task *task, int result) {
+    const struct weft__failure *record = task->waiter.failure;
+    if (!record->call || record->code != result)
+        return NULL;
+    struct weft__failure *cause = weft__alloc(sizeof *cause);
+    if (!cause)
+        return NULL;
+    *cause = *record;
+    if (!cause->is_joined) {
+        cause->task[0] = '\0';
+        if (task->name)
+            memcpy(cause->task, task->name, WEFT__NAME_SIZE);
+    }
+    cause->is_joined = true;
+    return cause;
+}
+
 void weft__scope_remove(struct weft__scope *scope, struct weft__task *task, int result) {
+    struct weft__failure *cause = result < 0 ? copy_cause(task, result) : NULL;
     enter(scope, &task->waiter);
     weft__list_remove(&task->member);
-    if (result < 0 && scope->first_error == 0)
+    if (result < 0 && scope->first_error == 0) {
         scope->first_error = result;
+        scope->cause = cause;
+        cause = NULL;
+    }
     bool is_last = --scope->living == 0 && scope->flags & WEFT__SCOPE_JOINING;
     struct weft__waiter *joiner = is_last ? scope->owner : NULL;
     weft__biased_unlock(&scope->lock);
     if (joiner)
         weft__unpark(joiner);
+    if (cause)
+        weft__free(cause);
 }
 
 // ---- Cancelling -----------------------------------------------------------------------------
@@ -248,12 +275,23 @@ static void close_scope(struct weft__scope *scope, struct weft__waiter *self) {
     scope->parent = NULL;
     scope->owner = NULL;
     scope->first_error = 0;
+    scope->cause = NULL;
     scope->flags = 0;
     weft__store(&scope->epoch, 0, relaxed);
     weft__biased_unlock(&scope->lock);
     if (parent)
         weft__biased_unlock(&parent->lock);
     weft__foreign_leave();
+}
+
+static void record(struct weft__waiter *self, int error, int interruption,
+                   const struct weft__failure *cause) {
+    if (interruption == 0 && cause) {
+        *self->failure = *cause;
+        return;
+    }
+    (void)weft__failed(self, "join", 0, error);
+    weft__failed_by_deadline(self, interruption);
 }
 
 int weft_join(weft_scope *public) {
@@ -279,12 +317,12 @@ int weft_join(weft_scope *public) {
     scope->flags |= WEFT__SCOPE_JOINING;
     int interruption = wait_for_last(scope, self);
     int error = interruption < 0 ? interruption : scope->first_error;
+    struct weft__failure *cause = scope->cause;
     weft__biased_unlock(&scope->lock);
     close_scope(scope, self);
     if (error < 0)
-        (void)weft__failed(self, "join", 0, error);
-    if (interruption < 0)
-        weft__failed_by_deadline(self, interruption);
+        record(self, error, interruption, cause);
+    weft__free(cause);
     return error;
 }
 

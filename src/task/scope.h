@@ -24,8 +24,9 @@ struct weft__scope {
     struct weft__list sibling;
     struct weft__list owned; // in the list of its owner
     struct weft__scope *parent;
-    struct weft__waiter *owner; // who used it first and will join it
-    int64_t cancel_at;          // when it was cancelled
+    struct weft__waiter *owner;  // who used it first and will join it
+    int64_t cancel_at;           // when it was cancelled
+    struct weft__failure *cause; // what the task of `first_error` had recorded, or NULL; ours
 };
 
 enum {

@@ -11,7 +11,7 @@
 #include <weft/io.h>
 #include <weft/task.h>
 
-enum { CHUNK_COUNT = 64, BATCH = 32, NAME_SIZE = 32, STACK_ALIGNMENT = 16 };
+enum { CHUNK_COUNT = 64, BATCH = 32, STACK_ALIGNMENT = 16 };
 
 struct weft__task_chunk {
     struct weft__task_chunk *next;
@@ -172,10 +172,10 @@ static int apply(struct weft__task *task, const weft_task_options *options) {
     task->is_pinned = options->worker != 0;
     if (!options->name)
         return 0;
-    task->name = weft__alloc(NAME_SIZE);
+    task->name = weft__alloc(WEFT__NAME_SIZE);
     if (!task->name)
         return -ENOMEM;
-    strncpy(task->name, options->name, NAME_SIZE - 1);
+    strncpy(task->name, options->name, WEFT__NAME_SIZE - 1);
     return 0;
 }
 

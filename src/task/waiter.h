@@ -17,7 +17,10 @@ struct weft__worker;
 struct weft__scope;
 struct weft__block;
 
-enum { WEFT__SUBJECT_SIZE = 112 }; // text of `where`, cut with its beginning kept
+enum {
+    WEFT__SUBJECT_SIZE = 112, // text of `where`, cut with its beginning kept
+    WEFT__NAME_SIZE = 32,     // of a task
+};
 
 // The record behind weft_explain, weft_timed_out and weft_moved: call, code, subject and count. The
 // sentence is made of it on demand. A task keeps it at the top of its stack, a thread in its
@@ -32,6 +35,8 @@ struct weft__failure {
     int handle;                    // subject, if > 0
     weft_addr addr;                // subject, if has_addr
     char text[WEFT__SUBJECT_SIZE]; // subject, if not empty
+    bool is_joined;                // what a task had recorded whose error a join answered,
+    char task[WEFT__NAME_SIZE];    // and its name, or ""
 };
 
 // Waiters live in type-stable memory: a record is reused for another waiter, but never freed while

@@ -56,6 +56,40 @@ CASE(explain_names_the_call_where_the_error_arose) {
     expect_explained("nonsense");
 }
 
+static int dial(void *context) {
+    return weft_tcp_connect_with(context, NULL);
+}
+
+static int dial_in_a_scope_of_its_own(void *context) {
+    weft_scope scope = {0};
+    expect(weft_go_with(&scope, dial, context, &(weft_task_options){.name = "dialler"}), 0);
+    return weft_join(&scope);
+}
+
+static int answer_what_was_not_recorded(void *context) {
+    expect(dial(context), -ECONNREFUSED);
+    return -EIO;
+}
+
+// However many joins have passed it on.
+CASE(join_explains_what_its_task_had_recorded) {
+    weft_addr addr = unused_address();
+    weft_scope scope = {0};
+    char text[WEFT_ADDR_TEXT_SIZE], expected[160], buf[160];
+    expect(weft_go(&scope, dial_in_a_scope_of_its_own, (void *)&addr), 0);
+    expect(weft_join(&scope), -ECONNREFUSED);
+    snprintf(expected, sizeof expected,
+             "join: task dialler: connect %s: connection refused (is the server running?)",
+             weft_addr_text(&addr, text));
+    weft_explain(buf, sizeof buf);
+    assert_string_equal(buf, expected);
+    expect(weft_go(&scope, answer_what_was_not_recorded, (void *)&addr), 0);
+    expect(weft_join(&scope), -EIO);
+    expect_explained("join: ");
+    expect_explained("a task of the scope answered that");
+}
+CASE_NEEDS_TASKS(join_explains_what_its_task_had_recorded)
+
 // "Any weft_close leaves the record ... as it is", also one that fails.
 CASE(close_leaves_the_record_of_the_last_failure) {
     struct tcp_pair pair = tcp_pair_open();
