@@ -69,7 +69,7 @@ void weft__worker_free_room(struct weft__worker *worker) {
 // back, and it runs on the reserve, where it may not wait. One at a time: a weft_close may wait
 // even there. False: it was put back.
 bool weft__worker_give_stack(struct weft__worker *worker, struct weft__task *task) {
-    bool has_room = worker->stacks.in_use + 1 < worker->timers.capacity || grow_timers(worker);
+    bool has_room = worker->stacks.in_use + 2 < worker->timers.capacity || grow_timers(worker);
     if (has_room && weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
         return true;
     weft__own_add(&worker->stats.starved, 1);
