@@ -80,3 +80,7 @@ void weft__context_begin(struct weft__context *self, void (*entry)(void *), void
     weft__tools_arrived(self);
     entry(arg);
 }
+
+void weft__context_ended(void) {
+    PANIC("the entry of a context returned, or a context that had ended went on");
+}

@@ -133,7 +133,9 @@ weft__context_start:
         .hidden weft__context_begin
         adr     x30, .Llast             // as a call would, without the processor remembering it
         b       weft__context_begin
-.Llast: brk     #1
+        .hidden weft__context_ended
+.Llast: bl      weft__context_ended
+        brk     #1
         .cfi_endproc
         .size   weft__context_start, . - weft__context_start
 

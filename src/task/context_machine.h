@@ -23,4 +23,7 @@ void weft__context_jump_first(struct weft__context *from, struct weft__context *
 // to be without return, so that the compiler jumps on from it.
 void weft__context_begin(struct weft__context *self, void (*entry)(void *), void *arg);
 
+// In context.c: where that one would return to. It never should.
+_Noreturn void weft__context_ended(void);
+
 #endif

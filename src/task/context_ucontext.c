@@ -24,6 +24,7 @@ static void start(unsigned int high, unsigned int low) {
     uintptr_t address = (uintptr_t)((uint64_t)high << 32 | low);
     const struct first_frame *frame = (const struct first_frame *)address;
     weft__context_begin(frame->self, frame->entry, frame->arg);
+    weft__context_ended();
 }
 
 void *weft__context_frame(void *top, struct weft__context *self, void (*entry)(void *), void *arg,

@@ -115,7 +115,9 @@ weft__context_start:
         pushq   %rax                    // as a call would, without the processor remembering it
         .hidden weft__context_begin
         jmp     weft__context_begin
-.Llast: ud2
+        .hidden weft__context_ended
+.Llast: call    weft__context_ended
+        ud2
         .cfi_endproc
         .size   weft__context_start, . - weft__context_start
 
