@@ -77,7 +77,7 @@ uint64_t weft__testing_requests(uint8_t opcode) {
     struct weft__runtime *runtime = weft__runtime_now();
     uint64_t count = 0;
     for (uint32_t i = 0; runtime && i < runtime->worker_count; i++)
-        count += runtime->workers[i]->driver->stats.sqe[opcode];
+        count += weft__load(&runtime->workers[i]->driver->stats.sqe[opcode], relaxed);
     return count;
 }
 

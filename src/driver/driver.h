@@ -152,10 +152,10 @@ struct weft__ctl {
     struct weft__host *host;
 };
 
-// Counters, written by the driver's thread alone; those above `sqe` are read by any.
+// Counters, written by the driver's thread alone, read by any.
 struct weft__driver_stats {
     WEFT__ATOMIC(uint64_t) tries, submits, completions, cancels, waits;
-    uint64_t sqe[256]; // io_uring only: requests by opcode
+    WEFT__ATOMIC(uint64_t) sqe[256]; // io_uring only: requests by opcode
 };
 
 struct weft__driver; // one object, owned by one thread

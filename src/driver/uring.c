@@ -48,7 +48,7 @@ static void prepare_cancel(struct weft__uring *u, const struct weft__uring_slot 
     io_uring_prep_cancel64(sqe, slot->name, 0);
     io_uring_sqe_set_data64(sqe, slot->name | WEFT__URING_CANCELS);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS; // the operation's own completion says it
-    u->driver.stats.sqe[sqe->opcode]++;
+    weft__own_add(&u->driver.stats.sqe[sqe->opcode], 1);
 }
 
 // Gives the backlog the places that are free.
@@ -138,7 +138,7 @@ static void arm_wake(struct weft__uring *u) {
         return;
     io_uring_prep_poll_multishot(sqe, u->wake.fd, POLLIN);
     io_uring_sqe_set_data64(sqe, WEFT__URING_NAME_WAKE);
-    u->driver.stats.sqe[sqe->opcode]++;
+    weft__own_add(&u->driver.stats.sqe[sqe->opcode], 1);
     u->wake_is_armed = true;
 }
 

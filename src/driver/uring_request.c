@@ -141,7 +141,7 @@ void weft__uring_prepare(struct weft__uring *u, struct weft__uring_slot *slot,
     else
         prepare_request(u, slot, sqe);
     io_uring_sqe_set_data64(sqe, slot->name);
-    u->driver.stats.sqe[sqe->opcode]++;
+    weft__own_add(&u->driver.stats.sqe[sqe->opcode], 1);
 }
 
 // True for the answers that mean no more than "not now". -ECANCELED is among them: nobody but
