@@ -186,6 +186,8 @@ if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND AND CMAKE_CXX_
               ${PROJECT_BINARY_DIR})
     weft_test(headers tools 120 ${Python3_EXECUTABLE} ${tools}/check_headers.py
               ${PROJECT_SOURCE_DIR})
+    weft_test(benchmarks tools 120 ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/bench/run.py --quick
+              --no-peers --build ${PROJECT_BINARY_DIR})
     if(WEFT_INSTALL)
         weft_test(install tools 180 bash ${PROJECT_SOURCE_DIR}/tests/install/run.sh)
     endif()

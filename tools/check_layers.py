@@ -63,7 +63,8 @@ def resolve(path, spelling, known):
         candidates = [f"include/{name}"]
     else:
         beside = (pathlib.PurePosixPath(path).parent / name).as_posix()
-        candidates = [beside, f"src/{name}", f"include/{name}", f"tests/support/{name}"]
+        candidates = [beside, f"src/{name}", f"include/{name}", f"tests/support/{name}",
+                      f"bench/{name}"]
     return next((candidate for candidate in candidates if candidate in known), None)
 
 
@@ -175,6 +176,8 @@ CLEAN = {
     "src/task/context_x.c": "#include <ucontext.h>\n",
     "cli/cli.h": "",
     "cli/main.c": '#include "cli.h"\n#include <weft.h>\n#include <unistd.h>\n',
+    "bench/measure.h": "#include <time.h>\n",
+    "bench/rows/yield.c": '#include "measure.h"\n#include <weft.h>\n',
     "tests/support/support.h": "#include <weft.h>\n",
     "tests/support/support.c": '#include "weft_testing.h"\n#include "support.h"\n',
     "tests/conformance/reads.c": '#include "support.h"\n#include <weft.h>\n',
@@ -195,6 +198,7 @@ PLANTED = [
     ("cli/x.c", '#include "task/park.h"\n', "cli uses the public headers only"),
     ("examples/x.c", '#include "../src/os/os.h"\n', "no such file"),
     ("bench/x.c", '#include "os/os.h"\n', "bench uses the public headers only"),
+    ("src/net/x.c", '#include "measure.h"\n', "nothing from outside src/"),
     ("tests/conformance/x.c", '#include "os/os.h"\n', "uses the public headers only"),
     ("include/weft/x.h", "#include <pthread.h>\n", "not a small standard header"),
     ("include/weft/x.h", '#include "base/list.h"\n', "public headers only"),

@@ -115,17 +115,21 @@ def check_lines(path, text):
             yield f"{path}:{number}: {len(line)} columns; a line has at most {LINE_COLUMNS}"
         if line != line.rstrip():
             yield f"{path}:{number}: blanks at the end of the line"
-        if "\t" in line:
+        if "\t" in line and not path.endswith(".go"):  # gofmt wants them
             yield f"{path}:{number}: a tab"
 
 
-def check_c(path, text):
+def check_head(path, text):
     lines = text.split("\n")
     if lines[0] != "// SPDX-License-Identifier: MIT":
         yield f"{path}:1: the first line is not // SPDX-License-Identifier: MIT"
     comment = [line for line in lines[1:3] if line.startswith("//")]
     if not comment:
         yield f"{path}:2: no comment says what the file is for"
+
+
+def check_c(path, text):
+    lines = text.split("\n")
     code = sources.code_only(text)
     for number, line in enumerate(code.split("\n"), 1):
         if line.lstrip().startswith("#include"):
@@ -188,7 +192,12 @@ def check_text(root):
         text = sources.read(root, path)
         complaints += check_lines(path, text)
         if not may_be_planted(path):
+            complaints += check_head(path, text)
             complaints += check_c(path, text)
+    for path in sources.peer_files(root):
+        text = sources.read(root, path)
+        complaints += check_lines(path, text)
+        complaints += check_head(path, text)
     for path in sources.script_files(root):
         text = sources.read(root, path)
         complaints += check_lines(path, text)
@@ -222,11 +231,16 @@ CLEAN = {
                     "int weft__a(void) {\n    return weft__time(0); // time(NULL) is banned\n}\n",
     "src/os/b.c": HEAD + "int weft__b(void) {\n    free(malloc(1));\n    return -errno;\n}\n",
     "tools/c.sh": "#!/bin/sh\n# SPDX-License-Identifier: MIT\n",
+    "bench/peers/d.go": HEAD + "func d() {\n\td()\n}\n",
 }
 PLANTED = [
     ("src/base/x.c", "// What it is for.\n", "the first line is not"),
     ("src/base/x.c", "// SPDX-License-Identifier: MIT\nint weft__x;\n", "no comment says"),
     ("tools/x.py", "print()\n", "no SPDX"),
+    ("bench/x.py", "print()\n", "no SPDX"),
+    ("bench/peers/Cargo.toml", "[package]\n", "no SPDX"),
+    ("bench/peers/x.rs", "// What it is for.\n", "the first line is not"),
+    ("bench/peers/x.go", "// SPDX-License-Identifier: MIT\npackage main\n", "no comment says"),
     ("src/base/x.c", HEAD + "// " + "x" * 98 + "\n", "101 columns"),
     ("src/base/x.c", HEAD + "int weft__x;\n" * 499, "501 lines"),
     ("src/base/x.c", HEAD + "int weft__x; \n", "blanks at the end"),

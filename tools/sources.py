@@ -8,7 +8,8 @@ import tempfile
 
 C_SUFFIXES = {".c", ".h", ".cc", ".cpp", ".S"}
 C_FOLDERS = ("include", "src", "cli", "examples", "tests", "bench")
-HASH_SUFFIXES = {".py", ".sh", ".cmake"}  # languages whose comments begin with #
+HASH_SUFFIXES = {".py", ".sh", ".cmake", ".toml"}  # languages whose comments begin with #
+PEER_SUFFIXES = {".rs", ".go"}  # the benchmarks' peers; comments as in C
 HASH_NAMES = {"dev", "CMakeLists.txt", ".ci/run", ".clang-format", ".clang-tidy"}
 
 
@@ -23,10 +24,15 @@ def c_files(root):
 def script_files(root):
     """Every script and build file of ours, likewise."""
     found = [name for name in HASH_NAMES if (pathlib.Path(root) / name).is_file()]
-    for folder in ("tools", "cmake", "tests"):
+    for folder in ("tools", "cmake", "tests", "bench"):
         found += files_below(root, folder, HASH_SUFFIXES)
         found += [path for path in files_below(root, folder, {".txt"}) if "CMakeLists" in path]
     return sorted(found)
+
+
+def peer_files(root):
+    """Every Rust and Go file, likewise."""
+    return sorted(files_below(root, "bench", PEER_SUFFIXES))
 
 
 def files_below(root, folder, suffixes):

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module rows
+
+go 1.19
