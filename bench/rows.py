@@ -65,18 +65,18 @@ ROWS = [
     Row("timer_cancel", "timer set + taken back, 100,000 others", (CPU,)),
     Row("sleep_cancel", "spawn, sleep, cancel, join; 100,000 others sleep", (CPU,)),
     Row("sleep_fired", "sleep until fired, 100,000 at once, each", (CPU,)),
-    Row("tree", "tree of 1,111,111 tasks", (Figure("cpu_ms", "", "ms CPU"), PEAK), free_mb=12000),
+    Row("tree", "tree of 1,111,111 tasks", (Figure("cpu_ms", "", "ms CPU"), PEAK), free_mb=6000),
     Row("parked", "100,000 parked tasks, each",
         (Figure("bytes_per_task", "", "bytes"),
          Figure("given_back_percent", "given back after they ended", "%", more_is_better=True))),
     Row("alive", "1,000,000 started tasks alive at once",
         (Figure("cpu_ms", "", "ms CPU"), Figure("resident_mb", "resident", "MB"),
-         Figure("virtual_mb", "virtual", "MB")), free_mb=12000),
+         Figure("virtual_mb", "virtual", "MB")), free_mb=10000),
     Row("spawn_join_2w", "2 workers: spawn + join, one after another", WALL_FIRST, cores=TWO),
     Row("spawn_1000_2w", "2 workers: spawn 1,000, then join all, per task", WALL_FIRST, cores=TWO),
     Row("tree_2w", "2 workers: tree of 1,111,111 tasks",
         (Figure("wall_ms", "", "ms wall"), Figure("cpu_ms", "CPU", "ms CPU"), PEAK), cores=TWO,
-        free_mb=12000),
+        free_mb=6000),
 ]
 
 # What a peer has no such thing for. Whatever is only slow or breaks is run and says so itself.

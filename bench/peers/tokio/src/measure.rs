@@ -66,8 +66,8 @@ pub fn print(row: &str, count: u64, span: Span, facts: &[(&str, f64)]) {
 }
 
 /// Measures `run(count)`, which does about `count` operations and returns how many: with as many as
-/// take half a second of the processor, after shorter runs that find that number and warm everything
-/// up.
+/// take half a second of the processor, after shorter runs that find that number and warm
+/// everything up.
 pub fn repeat(run: impl Fn(u64) -> u64) -> (u64, Span) {
     let enough_ns = 5e8 / number("BENCH_DIVIDE", 1) as f64;
     let mut count = 1000;
