@@ -18,7 +18,7 @@ class Figure:
 class Row:
     name: str
     title: str
-    figures: tuple  # the first decides which variant of a peer is the better one
+    figures: tuple  # in each of them a peer's best variant counts
     cores: int = ONE
     program: str = ""   # weft's, below build/bench/; by default rows/ and the name without _2w
     free_mb: int = 0    # memory that must be free, or the row is left out

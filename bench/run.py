@@ -102,13 +102,10 @@ class Contestant:
 
 
 def mark_best(row, results):
-    """Marks, for each party, the variant that counts: the best in the row's first figure."""
-    figure = row.figures[0]
-    for who in dict.fromkeys(result["who"] for result in results):
-        own = [result for result in results if result["who"] == who and figure.key in result]
-        if own:
-            pick = max if figure.more_is_better else min
-            pick(own, key=lambda result: result[figure.key])["best"] = True
+    """Says in each result in which figures it is the best of its party's variants."""
+    for figure in row.figures:
+        for result in table.best(figure, results).values():
+            result.setdefault("best_in", []).append(figure.key)
 
 
 def measure(row, parties, absent, options):

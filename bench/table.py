@@ -10,15 +10,21 @@ VERDICTS = {True: "(met)", False: "(missed)", None: "(unknown)"}
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
-def best(results):
-    """who -> the result of its best variant."""
-    return {result["who"]: result for result in results if result.get("best")}
+def best(figure, results):
+    """who -> the result of its best variant in this figure."""
+    found = {}
+    for result in results:
+        if figure.key in result:
+            held = found.get(result["who"], result)
+            is_better = (result[figure.key] > held[figure.key] if figure.more_is_better
+                         else result[figure.key] < held[figure.key])
+            found[result["who"]] = result if is_better else held
+    return found
 
 
 def values(figure, results):
     """who -> its value of the figure."""
-    return {who: result[figure.key] for who, result in best(results).items()
-            if figure.key in result}
+    return {who: result[figure.key] for who, result in best(figure, results).items()}
 
 
 def ratio(peer, weft):
@@ -136,11 +142,12 @@ def remarks(results):
         for result in found:
             if result["who"] == "weft" and result.get("threads", row.cores) < row.cores:
                 yield f"{row.title}: weft ran on {result['threads']:.0f} thread only"
-    for row, found in known(results):
-        chosen = [f"{NAMES[who]} {result['variant']}" for who, result in best(found).items()
+    for line in lines(results):
+        chosen = [f"{NAMES[who]} {result['variant']}"
+                  for who, result in best(line.figure, line.results).items()
                   if result.get("variant")]
         if chosen:
-            yield f"{row.title}: {', '.join(chosen)}"
+            yield f"{line.title}: {', '.join(chosen)}"
     for row, found in known(results):
         for result in found:
             why = result.get("fails") or result.get("not_applicable")

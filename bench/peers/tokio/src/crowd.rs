@@ -170,7 +170,6 @@ pub fn parked(world: &World, row: &str) {
 pub fn alive(world: &World, row: &str) {
     let count = measure::part_of(1_000_000);
     let crowd = world.run(crowd(count));
-    let facts =
-        [("resident_mb", crowd.resident / 1e6), ("virtual_mb", crowd.reserved / 1e6)];
+    let facts = [("resident_mb", crowd.resident / 1e6), ("virtual_mb", crowd.reserved / 1e6)];
     measure::print(row, count, crowd.span, &facts);
 }
