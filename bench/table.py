@@ -87,7 +87,7 @@ class Line:
         if self.figure.more_is_better:
             return f"{NAMES[rival]} {number(self.peers[rival])}"
         times = ratio(self.peers[rival], self.weft)
-        return f"{NAMES[rival]} {times:.2f}x" if times is not None else NAMES[rival]
+        return f"{NAMES[rival]} {times:.2g}x" if times is not None else NAMES[rival]
 
     def target(self):
         target = self.row.targets.get(self.figure.key)
