@@ -68,6 +68,14 @@ class Line:
             return "fails"
         return "n/a" if mine else ""
 
+    def variants(self, who):
+        """All variants of one party, the best first, if there are several."""
+        key = self.figure.key
+        found = [result for result in self.results
+                 if result["who"] == who and key in result and result.get("variant")]
+        found.sort(key=lambda result: result[key], reverse=self.figure.more_is_better)
+        return ", ".join(f"{result['variant']} {number(result[key])}" for result in found)
+
     def best_peer(self):
         """The peer that weft is to be compared with, or None."""
         pick = max if self.figure.more_is_better else min
@@ -137,17 +145,15 @@ def has_targets(results):
 
 
 def remarks(results):
-    """What a table has no room for: which variant counted, what failed and why."""
+    """What a table has no room for: the variants, what failed and why."""
     for row, found in known(results):
         for result in found:
             if result["who"] == "weft" and result.get("threads", row.cores) < row.cores:
                 yield f"{row.title}: weft ran on {result['threads']:.0f} thread only"
     for line in lines(results):
-        chosen = [f"{NAMES[who]} {result['variant']}"
-                  for who, result in best(line.figure, line.results).items()
-                  if result.get("variant")]
-        if chosen:
-            yield f"{line.title}: {', '.join(chosen)}"
+        variants = [f"{NAMES[who]} {line.variants(who)}" for who in NAMES if line.variants(who)]
+        if variants:
+            yield f"{line.title}: {'; '.join(variants)}"
     for row, found in known(results):
         for result in found:
             why = result.get("fails") or result.get("not_applicable")
@@ -217,7 +223,8 @@ def markdown(results):
     losing = lost(results)
     text += ["", "## Where weft loses", ""]
     text += [f"- {lost_text(line)}" for line in losing] or ["Nowhere."]
-    text += ["", "## Which variant counted, and what failed", ""]
+    text += ["", "## The variants, and what failed", "",
+             "The first variant of each peer is the one in the table.", ""]
     text += [f"- {remark}" for remark in remarks(results)]
     return "\n".join(text)
 
