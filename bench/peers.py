@@ -40,8 +40,14 @@ class Weft:
             raise NotBuilt("build the target `benchmarks` first, or say ./dev bench")
 
     def versions(self):
-        commit = run(["git", "-C", str(SOURCE), "describe", "--always", "--dirty"])
-        return {"weft": f"commit {commit}"}
+        """The last commit that changed the library, whatever came on top of it."""
+        try:
+            git, library = ["git", "-C", str(SOURCE.parent)], ["--", "src", "include"]
+            commit = run([*git, "log", "-1", "--format=%h", *library])
+            changed = run([*git, "status", "--porcelain", *library])
+        except NotBuilt:
+            return {"weft": "no git here to tell the commit"}
+        return {"weft": f"commit {commit}{' with changes' if changed else ''}"}
 
     def commands(self, row):
         """(variant, command, environment) of each variant to try."""
