@@ -57,7 +57,8 @@ WALL_FIRST = (Figure("ns_per_op", "", "ns wall"), Figure("cpu_ns_per_op", "CPU",
 PEAK = Figure("peak_mb", "peak memory", "MB")
 
 ROWS = [
-    Row("switch", "bare switch", (CPU,), program="micro/switch"),
+    Row("switch", "bare switch", (CPU, Figure("apart_cpu_ns", "between two places", "ns CPU")),
+        program="micro/switch"),
     Row("yield_2", "yield between 2 tasks", (CPU,)),
     Row("yield_1000", "yield among 1,000 tasks", (CPU,)),
     Row("spawn_join", "spawn + join, one after another", (CPU,)),

@@ -207,7 +207,7 @@ def run_all(options, chosen):
         results.append(measure(row, parties, absent, options))
         print(json.dumps(results[-1]), flush=True)
     results[0]["machine"]["load_at_end"] = os.getloadavg()[0]
-    if not options.quick:  # a look does not replace what was measured
+    if not options.quick and not options.rows:  # a look does not replace what was measured
         (out / "results.json").write_text(
             "".join(json.dumps(line) + "\n" for line in results), encoding="utf-8")
     return results

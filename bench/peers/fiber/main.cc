@@ -11,6 +11,7 @@
 #include <boost/context/fiber.hpp>
 #include <boost/fiber/all.hpp>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -40,16 +41,39 @@ static void print(double count, bench_span span, const bench_fact *facts = nullp
 
 // ---- Switching ------------------------------------------------------------------------------
 
-static long run_switch(long count) {
-    namespace context = boost::context;
+namespace context = boost::context;
+
+static __attribute__((noinline)) context::fiber bounce(context::fiber other, long count) {
+    for (; count > 0; count--)
+        other = std::move(other).resume();
+    return other;
+}
+
+static long run_same(long count) {
+    context::fiber there([](context::fiber &&here) {
+        return bounce(std::move(here), std::numeric_limits<long>::max());
+    });
+    there = bounce(std::move(there), count / 2);
+    return count / 2 * 2;
+}
+
+static long run_apart(long count) {
     context::fiber there([](context::fiber &&here) {
         for (;;)
             here = std::move(here).resume();
         return std::move(here);
     });
-    for (long i = 0; i < count; i += 2)
-        there = std::move(there).resume();
-    return count;
+    there = bounce(std::move(there), count / 2);
+    return count / 2 * 2;
+}
+
+// As bench/micro/switch.c does it.
+static void bare_switch() {
+    double count;
+    bench_span span = bench_repeat(run_apart, &count);
+    const bench_fact facts[] = {{"apart_cpu_ns", span.cpu_ns / count}, {nullptr, 0}};
+    span = bench_repeat(run_same, &count);
+    print(count, span, facts);
 }
 
 static long yield_among(int tasks, long count) {
@@ -271,8 +295,7 @@ static bool run_row(const std::string &row) {
     static const struct {
         const char *name;
         long (*run)(long);
-    } repeated[] = {{"switch", run_switch},
-                    {"yield_2", run_yield_2},
+    } repeated[] = {{"yield_2", run_yield_2},
                     {"yield_1000", run_yield_1000},
                     {"spawn_join", run_spawn_join},
                     {"spawn_1000", run_spawn_1000}};
@@ -283,7 +306,9 @@ static bool run_row(const std::string &row) {
             print(count, span);
             return true;
         }
-    if (row == "tree")
+    if (row == "switch")
+        bare_switch();
+    else if (row == "tree")
         tree();
     else if (row == "timer_cancel")
         timer_cancel();

@@ -5,6 +5,7 @@
 #include "measure.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -49,24 +50,49 @@ static void *nothing(void *arg) {
 
 // ---- Switching ------------------------------------------------------------------------------
 
-static ucontext_t here, there;
+static ucontext_t here, same, apart;
 
-static void answer(void) {
-    for (;;)
-        (void)swapcontext(&there, &here);
+static __attribute__((noinline)) void bounce(ucontext_t *self, ucontext_t *other, long count) {
+    for (; count > 0; count--)
+        (void)swapcontext(self, other);
 }
 
-static long run_switch(long count) {
-    static char stack[STACK_SIZE];
-    if (!there.uc_stack.ss_sp) {
-        (void)getcontext(&there);
-        there.uc_stack.ss_sp = stack;
-        there.uc_stack.ss_size = sizeof stack;
-        makecontext(&there, answer, 0);
-    }
-    for (long i = 0; i < count; i += 2)
-        (void)swapcontext(&here, &there);
-    return count;
+static void answer_from_the_same_place(void) {
+    bounce(&same, &here, LONG_MAX);
+}
+
+static void answer_from_another(void) {
+    for (;;)
+        (void)swapcontext(&apart, &here);
+}
+
+static long run_same(long count) {
+    bounce(&here, &same, count / 2);
+    return count / 2 * 2;
+}
+
+static long run_apart(long count) {
+    bounce(&here, &apart, count / 2);
+    return count / 2 * 2;
+}
+
+static void make(ucontext_t *context, void (*fn)(void)) {
+    (void)getcontext(context);
+    context->uc_stack.ss_sp = allocate(STACK_SIZE);
+    context->uc_stack.ss_size = STACK_SIZE;
+    makecontext(context, fn, 0);
+}
+
+// swapcontext(3), for want of anything of threads' own. As bench/micro/switch.c does it.
+static void bare_switch(void) {
+    double count;
+    make(&same, answer_from_the_same_place);
+    make(&apart, answer_from_another);
+    struct bench_span span = bench_repeat(run_apart, &count);
+    double apart_ns = span.cpu_ns / count;
+    span = bench_repeat(run_same, &count);
+    bench_print(row, "pthread", count, span,
+                (struct bench_fact[]){{"apart_cpu_ns", apart_ns}, {NULL, 0}});
 }
 
 static void *yield_often(void *arg) {
@@ -255,7 +281,7 @@ static const struct {
     long (*repeat)(long); // one of the two
     void (*once)(void);
 } rows[] = {
-    {"switch", run_switch, NULL},
+    {"switch", NULL, bare_switch},
     {"yield_2", run_yield_2, NULL},
     {"yield_1000", run_yield_1000, NULL},
     {"spawn_join", run_spawn_join, NULL},
