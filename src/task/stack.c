@@ -204,6 +204,8 @@ int weft__stacks_take(struct weft__stacks *s, size_t size, struct weft__stack *r
     uintptr_t entry = s->idle[--s->idle_count];
     if (s->cold_count > s->idle_count)
         s->cold_count = s->idle_count;
+    if (s->idle_low > s->idle_count)
+        s->idle_low = s->idle_count;
     uintptr_t bits = entry & ((1 << ENTRY_LOW_BITS) - 1);
     fill_stack(s, (char *)(entry - bits), s->stack_size, bits & ((1 << ENTRY_GUARD_BITS) - 1),
                (unsigned int)(bits >> ENTRY_GUARD_BITS), ret_stack);
@@ -250,12 +252,13 @@ static int compare_entries(const void *a, const void *b) {
 }
 
 // Neighbours are discarded together: a thousand idle stacks are a few system calls.
-void weft__stacks_trim(struct weft__stacks *s) {
-    if (s->cold_count == s->idle_count)
+void weft__stacks_trim(struct weft__stacks *s, size_t first_count) {
+    size_t end = first_count < s->idle_count ? first_count : s->idle_count;
+    if (s->cold_count >= end)
         return;
     const uintptr_t mask = ~(((uintptr_t)1 << ENTRY_LOW_BITS) - 1);
     uintptr_t *warm = s->idle + s->cold_count;
-    size_t count = s->idle_count - s->cold_count;
+    size_t count = end - s->cold_count;
     qsort(warm, count, sizeof *warm, compare_entries);
     for (size_t i = 0, next; i < count; i = next) {
         next = i + 1;
@@ -263,7 +266,7 @@ void weft__stacks_trim(struct weft__stacks *s) {
             next++;
         weft__pages_discard((char *)(warm[next - 1] & mask), (next - i) * s->stack_size);
     }
-    s->cold_count = s->idle_count;
+    s->cold_count = end;
 }
 
 void weft__stacks_destroy(struct weft__stacks *s) {

@@ -49,6 +49,7 @@ struct weft__stacks {
     uintptr_t *idle;          // the last given comes first; see stack.c
     size_t idle_capacity;     // never below pooled_count, so that giving back cannot fail
     size_t cold_count;        // of idle, from the start: these have no memory behind them
+    size_t idle_low;          // the fewest idle ones since somebody set this to idle_count
     struct weft__slab *slabs; // newest first; only that one has stacks left to make
 };
 
@@ -66,8 +67,9 @@ int weft__stacks_take(struct weft__stacks *s, size_t size, struct weft__stack *r
 // that a guard would have been was written to, the process ends with a message saying so.
 void weft__stacks_give(struct weft__stacks *s, struct weft__stack *stack);
 
-// Returns the memory behind all idle stacks to the system and keeps their addresses.
-void weft__stacks_trim(struct weft__stacks *s);
+// Returns the memory behind idle stacks to the system and keeps their addresses: of the first so
+// many in the list, which are those unused for longest.
+void weft__stacks_trim(struct weft__stacks *s, size_t count);
 
 // Makes the pool guard by `method` whatever the probe would say. Before the first take; for tests.
 void weft__stacks_guard_by(struct weft__stacks *s, enum weft__guard method);

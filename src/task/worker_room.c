@@ -97,14 +97,19 @@ void weft__worker_take_stack(struct weft__worker *worker, struct weft__task *tas
     worker->is_starved = false;
 }
 
-// Memory behind stacks that nobody needs goes back to the system, at most once a second.
+// Memory behind stacks that nobody has needed for a second goes back to the system. What was used
+// within the last one is kept: the next wave of tasks would have it made anew, a page at a time.
 int64_t weft__worker_trim(struct weft__worker *worker, int64_t until_ns) {
-    if (worker->stacks.idle_count - worker->stacks.cold_count < TRIM_COUNT)
+    struct weft__stacks *stacks = &worker->stacks;
+    if (stacks->idle_count - stacks->cold_count < TRIM_COUNT)
         return until_ns;
+    if (worker->trimmed_at + TRIM_EVERY_NS <= worker->now) {
+        if (stacks->idle_low >= stacks->cold_count + TRIM_COUNT)
+            weft__stacks_trim(stacks, stacks->idle_low);
+        stacks->idle_low = stacks->idle_count;
+        worker->trimmed_at = worker->now;
+    }
     int64_t due = worker->trimmed_at + TRIM_EVERY_NS;
-    if (due > worker->now)
-        return due < until_ns ? due : until_ns;
-    weft__stacks_trim(&worker->stacks);
-    worker->trimmed_at = worker->now;
-    return until_ns;
+    bool is_warm = stacks->idle_count - stacks->cold_count >= TRIM_COUNT;
+    return is_warm && due < until_ns ? due : until_ns;
 }

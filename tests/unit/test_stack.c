@@ -182,9 +182,9 @@ static void pools_share_nothing(void **state) {
 static void empty_pool_may_be_destroyed_and_trimmed(void **state) {
     (void)state;
     struct weft__stacks zeroed = {0};
-    weft__stacks_trim(&zeroed);
+    weft__stacks_trim(&zeroed, SIZE_MAX);
     weft__stacks_destroy(&zeroed);
-    weft__stacks_trim(&pool);
+    weft__stacks_trim(&pool, SIZE_MAX);
     weft__stacks_destroy(&pool);
     weft__stacks_destroy(&pool);
 }
@@ -204,7 +204,7 @@ static void trim_gives_back_the_memory_of_idle_stacks_only(void **state) {
     for (int i = 0; i < COUNT; i++)
         if (i % 3 != 0)
             weft__stacks_give(&pool, &stacks[i]);
-    weft__stacks_trim(&pool);
+    weft__stacks_trim(&pool, SIZE_MAX);
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(is_resident(before[i].top - 1), i % 3 == 0);
         assert_int_equal(before[i].top[-1], i % 3 == 0 ? (char)(i + 1) : 0);
@@ -230,13 +230,13 @@ static void trimmed_stacks_are_taken_again_each_once(void **state) {
             char *low = stacks[i].low;
             weft__stacks_give(&pool, &stacks[i]);
             if (i % 7 == round)
-                weft__stacks_trim(&pool);
+                weft__stacks_trim(&pool, SIZE_MAX);
             stacks[i].low = low;
         }
         assert_int_equal(pool.pooled_count, COUNT);
         assert_int_equal(pool.idle_count, COUNT);
     }
-    weft__stacks_trim(&pool);
+    weft__stacks_trim(&pool, SIZE_MAX);
     assert_int_equal(pool.cold_count, COUNT);
     give(take());
     assert_int_equal(pool.cold_count, COUNT - 1);
