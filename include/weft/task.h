@@ -34,7 +34,8 @@ typedef struct weft_options {
     /// Called from any thread, and like `alloc` and `free` it must not call weft.
     void (*log)(int level, const char *text, void *context);
     void *log_context;
-    /// Where memory comes from; both or neither. `alloc` answers 16-byte aligned memory or NULL.
+    /// Where memory comes from; both or neither, and from any thread, as `log`. `alloc` answers
+    /// 16-byte aligned memory or NULL.
     void *(*alloc)(size_t size, void *context);
     void (*free)(void *block, size_t size, void *context);
     void *alloc_context;

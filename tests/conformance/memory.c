@@ -142,7 +142,9 @@ CASE(without_stacks_tasks_run_on_the_reserve_stack) {
     struct tcp_pair pair = tcp_pair_open();
     struct starving starving[3];
     weft_scope scope = {0};
-    weft_task_options large = {.stack_size = 1 << 20}; // larger than any that are kept
+    // Larger than any that are kept; on one worker, because two would write at once, and one of
+    // them wait for its turn.
+    weft_task_options large = {.stack_size = 1 << 20, .worker = WEFT_WORKER_HERE};
     fault_every("pages", 1, -ENOMEM);
     for (int i = 0; i < 3; i++) {
         starving[i] = (struct starving){.conn = pair.client};

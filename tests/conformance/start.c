@@ -5,6 +5,7 @@
 #include "fault.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,8 +252,8 @@ CASE_NEEDS_PUBLIC_DRIVER(the_first_go_starts_the_runtime)
 // ---- Options
 // -------------------------------------------------------------------------------------
 
-struct accounts {
-    size_t taken, returned, bytes;
+struct accounts { // every worker takes and gives back
+    atomic_size_t taken, returned, bytes;
 };
 
 static void *take(size_t size, void *context) {
