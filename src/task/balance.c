@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
 // 1. A call costs the caller a system call and the called one some 36 us until it runs. So a worker
-//    calls only when nobody is looking already, and not more often than every `pause_ns`, which
-//    doubles with each search that a call led to in vain and begins anew with one that found
-//    something. It looks at the count of sleepers without a fence: the scheduler looks again at the
-//    end of each turn, and who falls asleep looks at the others' queues behind its own fence.
-// 2. A thief takes what it finds twice at the same old end, a few microseconds apart. A task that
+//    calls only when nobody is looking already or soon will.
+// 2. Who was called in vain, or leaves tasks behind that their worker is about to start, sleeps as
+//    a watcher: for `pause_ns` only, and then looks again. The pause doubles with each search in
+//    vain and begins anew with one that found something.
+// 3. So nobody calls while somebody searches or watches, and that one owes a look for it. A search
+//    that its worker's own work cuts short is passed on to a sleeper. It takes that: the worker
+//    with the tasks may not come back to its scheduler for long, task zero's least of all.
+// 4. A task is pushed, then the counts are looked at without a fence: the scheduler looks again at
+//    the end of each turn. Task zero's turn has no end while it is outside weft, so it has the
+//    fence. Who falls asleep or stops watching looks at the others' queues behind its own.
+// 5. A thief takes what it finds twice at the same old end, a few microseconds apart. A task that
 //    its worker starts within that time is started sooner there than here, and the cache lines of
 //    the queue stay with the worker.
-// 3. It takes up to half of what is there, so that a thousand small tasks are not a thousand
-// thefts.
+// 6. It takes up to half of what is there, so that a thousand small tasks are not a thousand
+//    thefts.
 #include "task/balance.h"
 
 #include "driver/driver.h"
@@ -69,14 +75,21 @@ static void call_one(struct weft__runtime *runtime, uint32_t after) {
     }
 }
 
+// Unless somebody searches or watches: rule 3.
+static void call(struct weft__runtime *runtime, uint32_t after) {
+    struct weft__balance *balance = &runtime->balance;
+    if (weft__load(&balance->asleep, relaxed) > 0 &&
+        weft__load(&balance->searching, relaxed) == 0 &&
+        weft__load(&balance->watching, relaxed) == 0)
+        call_one(runtime, after);
+}
+
 void weft__balance_call(struct weft__worker *worker) {
-    struct weft__balance *balance = &worker->runtime->balance;
-    if (weft__load(&balance->asleep, relaxed) == 0 || weft__load(&balance->searching, relaxed) > 0)
+    if (weft__unstarted_free_count(worker->unstarted) == 0)
         return;
-    if (worker->now < worker->call_at || weft__unstarted_free_count(worker->unstarted) == 0)
-        return;
-    worker->call_at = worker->now + weft__load(&balance->pause_ns, relaxed);
-    call_one(worker->runtime, worker->index);
+    if (weft__load(&worker->is_away, relaxed))
+        weft__fence(seq_cst); // rule 4
+    call(worker->runtime, worker->index);
 }
 
 // ---- Stealing -------------------------------------------------------------------------------
@@ -140,19 +153,39 @@ static bool search(struct weft__worker *self) {
     return found == STOLEN;
 }
 
-bool weft__balance_search(struct weft__worker *worker) {
-    struct weft__runtime *runtime = worker->runtime;
-    if (runtime->worker_count < 2 || worker->is_starved)
-        return false;
+// Whether another worker has what this one could take.
+static bool have_others(struct weft__worker *self) {
+    struct weft__runtime *runtime = self->runtime;
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        if (i != self->index && weft__unstarted_free_count(runtime->workers[i]->unstarted) > 0)
+            return true;
+    return false;
+}
+
+// The end of a search: rule 3. There is also enough for two when the loot is more than one task.
+static void pass_on(struct weft__worker *worker) {
+    if (weft__unstarted_free_count(worker->unstarted) > 1 || have_others(worker))
+        call(worker->runtime, worker->index);
+}
+
+// The worker is counted as searching.
+static bool search_counted(struct weft__worker *worker) {
+    struct weft__balance *balance = &worker->runtime->balance;
     weft__own_add(&worker->stats.searches, 1);
-    weft__fetch_add(&runtime->balance.searching, 1, relaxed);
     bool has_found = search(worker);
-    weft__fetch_sub(&runtime->balance.searching, 1, relaxed);
-    if (has_found) {
-        weft__store(&runtime->balance.pause_ns, 0, relaxed);
-        weft__balance_call(worker); // there may be enough for one more
-    }
+    weft__fetch_sub(&balance->searching, 1, acq_rel);
+    if (has_found)
+        weft__store(&balance->pause_ns, 0, relaxed);
+    if (is_wanted(worker))
+        pass_on(worker);
     return has_found;
+}
+
+bool weft__balance_search(struct weft__worker *worker) {
+    if (worker->runtime->worker_count < 2 || worker->is_starved)
+        return false;
+    weft__fetch_add(&worker->runtime->balance.searching, 1, relaxed);
+    return search_counted(worker);
 }
 
 // ---- Sleeping -------------------------------------------------------------------------------
@@ -161,33 +194,49 @@ void weft__balance_fall_asleep(struct weft__runtime *runtime) {
     weft__fetch_add(&runtime->balance.asleep, 1, relaxed);
 }
 
-int64_t weft__balance_sleep_until(struct weft__worker *worker, int64_t until_ns) {
-    struct weft__runtime *runtime = worker->runtime;
-    if (weft__runtime_look_if_over(runtime))
-        return 0;
-    if (until_ns == 0 || worker->is_starved)
-        return until_ns;
-    for (uint32_t i = 0; i < runtime->worker_count; i++) {
-        if (i == worker->index || weft__unstarted_free_count(runtime->workers[i]->unstarted) == 0)
-            continue;
-        int64_t pause = weft__load(&runtime->balance.pause_ns, relaxed);
-        int64_t at = weft__clock_monotonic_ns() + (pause > PAUSE_MIN_NS ? pause : PAUSE_MIN_NS);
-        return at < until_ns ? at : until_ns;
-    }
-    return until_ns;
+static int64_t watch_until(struct weft__worker *worker, int64_t until_ns) {
+    struct weft__balance *balance = &worker->runtime->balance;
+    int64_t pause = weft__load(&balance->pause_ns, relaxed);
+    int64_t at = weft__clock_monotonic_ns() + (pause > PAUSE_MIN_NS ? pause : PAUSE_MIN_NS);
+    worker->is_watching = true;
+    weft__fetch_add(&balance->watching, 1, relaxed);
+    return at < until_ns ? at : until_ns;
 }
 
-// Who was called is counted as searching; it has that done at once.
+int64_t weft__balance_sleep_until(struct weft__worker *worker, int64_t until_ns) {
+    bool was_vain = worker->is_vain;
+    worker->is_vain = false;
+    if (weft__runtime_look_if_over(worker->runtime))
+        return 0;
+    if (worker->is_starved || (!was_vain && !have_others(worker)))
+        return until_ns;
+    if (until_ns > 0)
+        return watch_until(worker, until_ns);
+    pass_on(worker);
+    return 0;
+}
+
+// Who was called is counted as searching from then on.
 void weft__balance_rise(struct weft__worker *worker, bool is_called) {
     struct weft__balance *balance = &worker->runtime->balance;
+    bool was_watching = worker->is_watching;
     weft__fetch_sub(&balance->asleep, 1, relaxed);
+    if (!is_called && !was_watching)
+        return;
     if (!is_called)
+        weft__fetch_add(&balance->searching, 1, relaxed);
+    worker->is_watching = false;
+    if (was_watching)
+        weft__fetch_sub(&balance->watching, 1, relaxed);
+    weft__fence(seq_cst);     // rule 4
+    if (worker->is_starved) { // it could not start what it takes; it looks when that is over
+        weft__fetch_sub(&balance->searching, 1, relaxed);
         return;
+    }
     int64_t pause = weft__load(&balance->pause_ns, relaxed);
-    bool has_found = weft__balance_search(worker);
-    weft__fetch_sub(&balance->searching, 1, relaxed);
-    if (has_found)
+    if (search_counted(worker) || is_wanted(worker))
         return;
+    worker->is_vain = is_called;
     pause = pause < PAUSE_MIN_NS ? PAUSE_MIN_NS : pause * 2;
     weft__store(&balance->pause_ns, pause < PAUSE_MAX_NS ? pause : PAUSE_MAX_NS, relaxed);
 }

@@ -12,16 +12,17 @@
 struct weft__balance {
     WEFT__ATOMIC(uint32_t) asleep;    // workers that sleep or are about to
     WEFT__ATOMIC(uint32_t) searching; // workers that look for tasks, or were called to
-    WEFT__ATOMIC(int64_t) pause_ns; // between two calls of one worker: grows while they are in vain
-    WEFT__ATOMIC(uint32_t) next;    // where the next look for the least busy one begins
+    WEFT__ATOMIC(uint32_t) watching;  // workers that sleep for a short time, and then search
+    WEFT__ATOMIC(int64_t) pause_ns;   // that time: grows while searches are in vain
+    WEFT__ATOMIC(uint32_t) next;      // where the next look for the least busy one begins
 };
 
 // The worker with the fewest living tasks, for one from elsewhere. None whose thread is outside
 // weft, unless there is no other.
 struct weft__worker *weft__balance_place(struct weft__runtime *runtime);
 
-// The worker has tasks that others could start: wakes one of them, if one sleeps, nobody is looking
-// and the last calls were of use.
+// The worker may have tasks that others could start: wakes one of them, if one sleeps and nobody is
+// looking or soon will.
 void weft__balance_call(struct weft__worker *worker);
 
 // The worker has nothing to do: takes tasks that others have not started. Only those that nobody
@@ -29,8 +30,8 @@ void weft__balance_call(struct weft__worker *worker);
 // has some.
 bool weft__balance_search(struct weft__worker *worker);
 
-// Around its sleep. `until_ns` is cut short while others have what it could take, or when the last
-// task has ended and somebody waits for that.
+// Around its sleep. `until_ns` is cut short while others have or may soon have what it could take,
+// or when the last task has ended and somebody waits for that.
 void weft__balance_fall_asleep(struct weft__runtime *runtime);
 int64_t weft__balance_sleep_until(struct weft__worker *worker, int64_t until_ns);
 void weft__balance_rise(struct weft__worker *worker, bool is_called);

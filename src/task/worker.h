@@ -80,8 +80,8 @@ struct weft__worker {
     struct weft__timers timers; // room for one of each task that has a stack, and task zero's
     int64_t now;                // the clock, read once a turn
     int64_t trimmed_at;
-    int64_t call_at; // when it may call for help again (balance.c)
-    uint64_t *seen;  // the old ends of the others' queues, as found (balance.c)
+    uint64_t *seen;            // the old ends of the others' queues, as found (balance.c)
+    bool is_vain, is_watching; // likewise
     struct weft__worker_stats stats;
 
     // Everybody's.
