@@ -95,10 +95,8 @@ static int start_threads(struct weft__runtime *runtime, struct weft__worker_plan
             break;
     }
     if (i < count)
-        weft__log(WEFT__LOG_WARN,
-                  "%u workers instead of %u: no more could be started (raise "
-                  "ulimit -u, ulimit -l or the memory limit)",
-                  i, count);
+        weft__log(WEFT__LOG_WARN, "%u worker%s instead of %u: %s", i, i == 1 ? "" : "s", count,
+                  plan->cause[0] != '\0' ? plan->cause : "no memory for more");
     for (uint32_t rest = i; rest < count; rest++)
         weft__free(runtime->workers[rest]);
     runtime->worker_count = i;
@@ -171,9 +169,11 @@ static int start_drivers(struct weft__waiter *self, const weft_options *options,
                          bool may_be_fewer, struct weft__worker_plan *plan) {
     struct weft__driver *driver = NULL;
     if (!options->own_threads) {
-        int error = weft__driver_start(plan->driver, &driver, plan->note, plan->note_size);
-        if (error < 0)
+        int error = weft__driver_start(plan->driver, &driver, plan->note, plan->text_size);
+        if (error < 0) {
+            plan->cause = plan->note;
             return error;
+        }
         plan->driver = driver->class->name;
     }
     return start_on(self, driver, count, may_be_fewer, options, plan);
@@ -192,19 +192,20 @@ static int start_locked(struct weft__waiter *self, const weft_options *options) 
     struct weft__allocator allocator = {options->alloc, options->free, options->alloc_context};
     weft__log_to(options->log, options->log_context);
     weft__alloc_use(options->alloc ? &allocator : NULL);
-    char note[WEFT__SUBJECT_SIZE * 2] = "";
+    char note[WEFT__SUBJECT_SIZE * 2] = "", cause[sizeof note] = "";
     struct weft__worker_plan plan = {
         .driver = options->driver ? options->driver : weft__env("WEFT_DRIVER"),
         .stack_size = options->stack_size,
         .note = note,
-        .note_size = sizeof note,
+        .cause = cause,
+        .text_size = sizeof note,
     };
     plan.may_fall_back = !plan.driver || strcmp(plan.driver, "auto") == 0;
     int error = start_drivers(self, options, count, !is_count_asked, &plan);
     if (error < 0) {
         weft__alloc_use(NULL);
         weft__log_to(NULL, NULL);
-        return (int)weft__failed_text(self, "start", note, NULL, error);
+        return (int)weft__failed_text(self, "start", plan.cause, NULL, error);
     }
     bool is_fallback =
         strncmp(note, "epoll (io_uring", 15) == 0; // auto could not have its first choice

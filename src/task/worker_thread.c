@@ -11,6 +11,7 @@
 #include "os/fault.h"
 #include "os/os.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { WAITING, GO, END }; // runtime->up
@@ -32,7 +33,7 @@ static int make_driver(struct launch *launch, struct weft__driver **ret_driver) 
         return 0;
     }
     if (error < 0 || launch->worker->index == 0)
-        (void)snprintf(plan->note, plan->note_size, "%s", note);
+        (void)snprintf(error < 0 ? plan->cause : plan->note, plan->text_size, "%s", note);
     return error;
 }
 
@@ -93,8 +94,13 @@ int weft__worker_thread_start(struct weft__runtime *runtime, struct weft__worker
     struct launch launch = {.runtime = runtime, .worker = worker, .plan = plan};
     char name[16];
     (void)snprintf(name, sizeof name, "weft-%u", worker->index);
+    plan->cause[0] = '\0';
     struct weft__os_thread thread;
     int error = weft__os_thread_create(&thread, name, thread_main, &launch);
+    if (error == -EAGAIN)
+        (void)snprintf(plan->cause, plan->text_size,
+                       "no thread for a worker (raise ulimit -u, or the pids limit of the control "
+                       "group)");
     if (error < 0)
         return error;
     while (!weft__load(&launch.state, acquire))

@@ -11,12 +11,14 @@ struct weft__worker_plan {
     const char *driver; // a name, or NULL: the ladder's choice
     bool may_fall_back; // the ladder chose `driver` for worker 0: another may have to take the next
     size_t stack_size;  // of tasks
-    char *note;         // what worker 0's driver, or the one that did not start, had to say
-    size_t note_size;
+    char *note;         // what worker 0's driver has to say of itself
+    char *cause;        // why a thread did not start, when more is known than the code says
+    size_t text_size;   // of each of the two
 };
 
 // Starts the thread of `worker`, whose memory is the caller's, and waits until its driver runs.
 // Returns 0 or why it did not start, and then there is no thread. It runs nothing yet.
+// `plan->cause` is set on failure.
 int weft__worker_thread_start(struct weft__runtime *runtime, struct weft__worker *worker,
                               const struct weft__worker_plan *plan);
 // Lets all begin.
