@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 512, LINE_SIZE = 512 };
+// A line that is too long names a group that is not there: those above it still count.
+enum { LINE_SIZE = 1024, PATH_SIZE = LINE_SIZE + 256, QUOTA_SIZE = 64 };
 
 // The processors that this thread may run on, which is what a container or taskset(1) leaves.
 static uint32_t affinity(void) {
@@ -23,7 +24,7 @@ static uint32_t affinity(void) {
 
 // Reads the first line of a file of a group. False: there is none.
 static bool read_line(const char *folder, const char *name, char *line, size_t size) {
-    char path[PATH_SIZE * 2];
+    char path[PATH_SIZE + QUOTA_SIZE];
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "re");
     if (!file)
@@ -35,7 +36,7 @@ static bool read_line(const char *folder, const char *name, char *line, size_t s
 
 // Of one group: its quota in processors, rounded up; 0: none.
 static uint32_t quota_of(const char *folder, bool is_v2) {
-    char line[LINE_SIZE];
+    char line[QUOTA_SIZE];
     long long quota = -1, period = 0;
     if (is_v2) {
         if (!read_line(folder, "cpu.max", line, sizeof line) ||
