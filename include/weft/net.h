@@ -42,6 +42,7 @@ typedef struct weft_tcp_options {
     int send_buffer_size;     ///< bytes; 0: the system's (it doubles what is asked, socket(7))
     int receive_buffer_size;  ///< bytes; likewise
     const weft_addr *local;   ///< connect: from this address; borrowed
+    int per_worker_listen;    ///< listen: 1: a listener for each worker, see below
 } weft_tcp_options;
 
 /// Listens. SO_REUSEADDR is set. A name is tried address by address.
@@ -53,6 +54,14 @@ typedef struct weft_tcp_options {
 /// Suspends only for a name. listen(2).
 int weft_tcp_listen(const char *where);
 /// The same for an address, with options (NULL: none). Does not suspend.
+///
+/// One listener serves all workers: weft_go places each connection where the fewest tasks live.
+/// With `per_worker_listen` each worker may have a listener of its own at the same address instead
+/// (SO_REUSEPORT): a task for each, pinned by weft_task_options.worker, opens it, accepts, and
+/// keeps what it accepts by WEFT_WORKER_HERE. All set the option; with port 0 the first one's
+/// weft_local_addr() is the address of the others. The kernel deals connections out by a hash, not
+/// by who is idle: for very many short connections alone. What has not been accepted when one of
+/// the listeners is closed is reset. socket(7).
 #define weft_tcp_listen_with(addr, ...)                                                            \
     weft_priv_tcp_listen((addr), (__VA_ARGS__), sizeof(weft_tcp_options))
 int weft_priv_tcp_listen(const weft_addr *addr, const weft_tcp_options *options, size_t size);

@@ -36,8 +36,11 @@ size_t weft__tcp_socket_options(const weft_tcp_options *options, struct weft__so
 
 static int listen_on(struct weft__making *making, const weft_addr *addr,
                      const weft_tcp_options *options) {
-    struct weft__socket_option list[WEFT__TCP_OPTION_COUNT + 2];
+    struct weft__socket_option list[WEFT__TCP_OPTION_COUNT + 3];
     size_t count = weft__tcp_socket_options(options, list);
+    if (!options->reuse_port)
+        list[count++] =
+            (struct weft__socket_option){WEFT__OPT_REUSEPORT, options->per_worker_listen};
     list[count++] = (struct weft__socket_option){WEFT__OPT_REUSEADDR, 1};
     if (weft_addr_family(addr) == WEFT_IPV6)
         list[count++] = (struct weft__socket_option){WEFT__OPT_V6ONLY, options->v6_only};

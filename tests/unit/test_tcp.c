@@ -94,6 +94,19 @@ static void listening_with_options_sets_them_before_it_binds(void **state) {
     expect(weft_close(h), 0);
 }
 
+static void a_listener_for_each_worker_shares_its_port_and_a_connection_does_not(void **state) {
+    (void)state;
+    const weft_tcp_options options = {.per_worker_listen = 1};
+    int h = opened(weft_tcp_listen_with(&addr, &options));
+    assert_true(was_set(WEFT__OPT_REUSEPORT, 1));
+    expect(weft_close(h), 0);
+    asked_count = 0;
+    weft_within(WEFT_SECOND); // nobody answers
+    expect(weft_tcp_connect_with(&addr, &options), -ETIMEDOUT);
+    assert_true(asked_count > 0);
+    assert_false(was_touched(WEFT__OPT_REUSEPORT));
+}
+
 static void whatever_fails_the_descriptor_is_closed(void **state) {
     (void)state;
     fail_with = -ENOBUFS;
@@ -444,6 +457,7 @@ int main(void) {
     const struct CMUnitTest cases[] = {
         CASE_OF_TCP(listening_by_default_sets_one_option),
         CASE_OF_TCP(listening_with_options_sets_them_before_it_binds),
+        CASE_OF_TCP(a_listener_for_each_worker_shares_its_port_and_a_connection_does_not),
         CASE_OF_TCP(whatever_fails_the_descriptor_is_closed),
         CASE_OF_TCP(no_address_is_refused),
         CASE_OF_TCP(errors_of_the_connection_are_passed_over),
