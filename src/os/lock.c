@@ -43,8 +43,9 @@ static void heavy_barrier(void) {
 
 void weft__biased_lock_slow(struct weft__biased_lock *b) {
     weft__lock(&b->lock);
-    if (weft__load(&b->owner, relaxed)) {
-        weft__store(&b->owner, NULL, relaxed);
+    const void *owner = weft__load(&b->owner, relaxed);
+    if (owner && (uintptr_t)owner % 2 == 0) {
+        weft__store(&b->owner, weft__bias_ended(owner), relaxed);
         heavy_barrier();
         while (weft__load(&b->inside, acquire))
             weft__os_yield(); // it is in a section of a few instructions

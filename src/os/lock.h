@@ -45,6 +45,9 @@ static inline void weft__unlock(struct weft__lock *lock) {
 //    ordinary fences (lock.c).
 // 2. Without a bias everybody takes the lock. Only who holds the lock sets one.
 // 3. `is_biased` tells the holder how it got in. Only holders touch it.
+// 4. `inside` is the flag of one thread for ever. A former owner that finds out too late stores 1
+//    and then 0 there, and must not meet the flag of the next one: so `owner` keeps the name of who
+//    owned it, marked as ended, and only that one can own it again.
 struct weft__biased_lock {
     struct weft__lock lock;
     WEFT__ATOMIC(uint8_t) inside; // the owner is in, or tries to
@@ -56,9 +59,14 @@ struct weft__biased_lock {
 extern WEFT__ATOMIC(uint32_t) weft__has_heavy_barrier;
 void weft__heavy_barrier_ask(void);
 
+// The name of an owner whose bias was ended.
+static inline const void *weft__bias_ended(const void *self) {
+    return (const char *)self + 1;
+}
+
 void weft__biased_lock_slow(struct weft__biased_lock *b);
 
-// `self` names the calling thread; NULL: one that never owns a bias.
+// `self` names the calling thread, by an even address; NULL: one that never owns a bias.
 static inline void weft__biased_lock(struct weft__biased_lock *b, const void *self) {
     if (self && weft__load(&b->owner, relaxed) == self) {
         weft__store(&b->inside, 1, relaxed);
@@ -82,9 +90,11 @@ static inline void weft__biased_unlock(struct weft__biased_lock *b) {
         weft__unlock(&b->lock);
 }
 
-// The holder: from its unlock on, `self` may enter cheaply.
+// The holder: from its unlock on, `self`, which names it, may enter cheaply; unless the lock was
+// another's before.
 static inline void weft__bias_to(struct weft__biased_lock *b, const void *self) {
-    if (!b->is_biased)
+    const void *before = weft__load(&b->owner, relaxed);
+    if (self && (!before || before == weft__bias_ended(self)))
         weft__store(&b->owner, self, relaxed);
 }
 

@@ -6,8 +6,9 @@
 //    between; a thief reads `top`, fence, `bottom`. So of the last item either the thief sees it
 //    gone or the owner sees the thief's `top`; when both want it, the compare-and-swap decides.
 // 3. What the owner wrote to an item before its push is seen by who takes it: `bottom` is stored
-//    with release and read with acquire. (Le et al. use a fence there, which ThreadSanitizer does
-//    not know.)
+//    with release and read with acquire; also by the takes, because a thief may find the `bottom`
+//    of one of them, and since C++20 that does not pass on what the push before it released. (Le et
+//    al. use fences there, which cover all later stores, but ThreadSanitizer does not know them.)
 // 4. A full array is replaced by one twice as large. A thief may still be reading the old one,
 // where
 //    the items it may win are also right: old arrays are kept until the deque is freed, together
@@ -70,7 +71,7 @@ void *weft__deque_take_newest(struct weft__deque *deque) {
     if (top > bottom) // thieves only make it emptier
         return NULL;
     struct weft__deque_array *array = weft__load(&deque->array, relaxed);
-    weft__store(&deque->bottom, bottom, relaxed);
+    weft__store(&deque->bottom, bottom, release);
     weft__fence(seq_cst);
     top = weft__load(&deque->top, relaxed);
     void *item = NULL;
@@ -79,7 +80,7 @@ void *weft__deque_take_newest(struct weft__deque *deque) {
     if (top == bottom && !weft__cas(&deque->top, &top, top + 1, seq_cst))
         item = NULL; // a thief has it
     if (top >= bottom)
-        weft__store(&deque->bottom, bottom + 1, relaxed);
+        weft__store(&deque->bottom, bottom + 1, release);
     return item;
 }
 

@@ -114,6 +114,7 @@ static void task_main(void *arg) {
         PANIC("task %s returned without joining a scope that it had used (weft_join, or declare "
               "it weft_autojoin)",
               task->name ? task->name : "(no name)");
+    weft__worker_count_end(task->waiter.worker);
     weft__scope_remove(task->waiter.scope, task, task->result);
     weft__worker_finish(task->waiter.worker, task);
 }

@@ -188,7 +188,6 @@ void weft__worker_arrived(struct weft__worker *worker) {
     weft__context_drop(&dead->context);
     weft__worker_take_stack(worker, dead);
     weft__task_end(dead, worker);
-    weft__store(&worker->stats.ended, weft__load(&worker->stats.ended, relaxed) + 1, release);
 }
 
 // Makes `next` the one that runs (NULL: the scheduler) and returns its context.
@@ -214,6 +213,10 @@ static void leave(struct weft__worker *worker, struct weft__task *task) {
     weft__worker_arrived(worker);
     if (task->waiter.is_thread)
         weft__store(&worker->is_away, 1, relaxed);
+}
+
+void weft__worker_count_end(struct weft__worker *worker) {
+    weft__store(&worker->stats.ended, weft__load(&worker->stats.ended, relaxed) + 1, release);
 }
 
 void weft__worker_finish(struct weft__worker *worker, struct weft__task *task) {

@@ -144,6 +144,9 @@ void weft__task_end(struct weft__task *task, struct weft__worker *worker);
 
 // The first thing on a task's stack, each time that it goes on: buries the one that has ended.
 void weft__worker_arrived(struct weft__worker *worker);
+// Its function has returned; its scope does not know yet. So who has joined all finds nothing alive
+// (stop.c), and what is left to do for it the worker does before its thread ends.
+void weft__worker_count_end(struct weft__worker *worker);
 // The last: the task is out of its scope, and never runs again. (Not declared so:
 // context_x86_64.S.)
 void weft__worker_finish(struct weft__worker *worker, struct weft__task *task);
