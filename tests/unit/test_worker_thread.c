@@ -118,7 +118,7 @@ static void each_thread_runs_its_worker(void **state) {
     weft__worker_threads_end(&runtime, WORKERS);
     expect_threads(threads);
     for (int i = 0; i < WORKERS; i++) {
-        char name[16];
+        char name[32];
         (void)snprintf(name, sizeof name, "weft-%d", i);
         assert_string_equal(seen[i].name, name);
         assert_string_equal(seen[i].driver, "epoll");
