@@ -44,7 +44,7 @@ static struct weft__deque_array *grow(struct weft__deque *deque, int64_t top, in
         return NULL;
     array->mask = (int64_t)capacity - 1;
     array->smaller = old;
-    for (int64_t i = top; i < bottom; i++) {
+    for (int64_t i = top; old && i < bottom; i++) {
         void *item = weft__load(&old->items[i & old->mask], relaxed);
         weft__store(&array->items[i & array->mask], item, relaxed);
     }
