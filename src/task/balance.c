@@ -41,9 +41,10 @@ static uint64_t living(struct weft__worker *worker) {
 
 struct weft__worker *weft__balance_place(struct weft__runtime *runtime) {
     uint32_t count = runtime->worker_count;
+    ASSERT(count > 0);
     uint32_t looks = count < CANDIDATES_MAX ? count : CANDIDATES_MAX;
     uint32_t at = count > 1 ? weft__fetch_add(&runtime->balance.next, 1, relaxed) : 0;
-    struct weft__worker *best = NULL;
+    struct weft__worker *best = runtime->workers[at % count];
     int64_t least = INT64_MAX;
     for (uint32_t i = 0; i < looks; i++) {
         struct weft__worker *worker = runtime->workers[(at + i) % count];
@@ -55,7 +56,7 @@ struct weft__worker *weft__balance_place(struct weft__runtime *runtime) {
             best = worker;
         }
     }
-    return best ? best : runtime->workers[at % count];
+    return best;
 }
 
 // ---- Calling --------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ static struct weft__runtime *allocate(uint32_t count) {
         return NULL;
     runtime->worker_count = count;
     weft__store(&runtime->threads, 1, relaxed);
-    runtime->workers = weft__alloc(count * sizeof *runtime->workers);
+    runtime->workers = weft__alloc(count * sizeof(void *));
     runtime->os_threads = weft__alloc(count * sizeof *runtime->os_threads);
     bool is_complete = runtime->workers && runtime->os_threads;
     for (uint32_t i = 0; is_complete && i < count; i++) {
