@@ -43,7 +43,9 @@ static inline void weft__unlock(struct weft__lock *lock) {
 //    sides. The owner's is only the compiler's: the other side's is membarrier(2), which makes
 //    every running thread of the process pass a full fence. Where the kernel refuses that, both are
 //    ordinary fences (lock.c).
-// 2. Without a bias everybody takes the lock. Only who holds the lock sets one.
+// 2. Without a bias everybody takes the lock. Only who holds the lock sets one: the owner that is
+// in
+//    by its bias must leave `owner` alone, for somebody may have marked it and be waiting.
 // 3. `is_biased` tells the holder how it got in. Only holders touch it.
 // 4. `inside` is the flag of one thread for ever. A former owner that finds out too late stores 1
 //    and then 0 there, and must not meet the flag of the next one: so `owner` keeps the name of who
@@ -93,6 +95,8 @@ static inline void weft__biased_unlock(struct weft__biased_lock *b) {
 // The holder: from its unlock on, `self`, which names it, may enter cheaply; unless the lock was
 // another's before.
 static inline void weft__bias_to(struct weft__biased_lock *b, const void *self) {
+    if (b->is_biased)
+        return;
     const void *before = weft__load(&b->owner, relaxed);
     if (self && (!before || before == weft__bias_ended(self)))
         weft__store(&b->owner, self, relaxed);

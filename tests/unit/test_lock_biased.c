@@ -60,6 +60,18 @@ static void a_foreigner_ends_the_bias(void **state) {
     weft__biased_unlock(&lock);
 }
 
+// A foreigner has marked the owner and waits until it is out: a mark taken back would let both in.
+static void an_owner_that_is_in_leaves_the_mark(void **state) {
+    (void)state;
+    lock = (struct weft__biased_lock){0};
+    weft__store(&lock.owner, &me, relaxed);
+    weft__biased_lock(&lock, &me);
+    weft__store(&lock.owner, weft__bias_ended(&me), relaxed);
+    weft__bias_to(&lock, &me);
+    assert_ptr_equal(weft__load(&lock.owner, relaxed), weft__bias_ended(&me));
+    weft__biased_unlock(&lock);
+}
+
 // Becomes the owner again whenever it can, as a worker does at a scope's next use.
 static void enter_as_owner(void *arg) {
     (void)arg;
@@ -117,9 +129,11 @@ int main(void) {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test_setup(the_owner_enters_without_the_lock, with_membarrier),
         cmocka_unit_test_setup(a_foreigner_ends_the_bias, with_membarrier),
+        cmocka_unit_test_setup(an_owner_that_is_in_leaves_the_mark, with_membarrier),
         cmocka_unit_test_setup(two_are_never_inside, with_membarrier),
         cmocka_unit_test_setup(the_owner_enters_without_the_lock, without_membarrier),
         cmocka_unit_test_setup(a_foreigner_ends_the_bias, without_membarrier),
+        cmocka_unit_test_setup(an_owner_that_is_in_leaves_the_mark, without_membarrier),
         cmocka_unit_test_setup(two_are_never_inside, without_membarrier),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
