@@ -51,29 +51,37 @@ void weft__context_drop(struct weft__context *c) {
     c->sp = NULL;
 }
 
+// How to enter `to`, asked before the checkers are told: from then on what is read counts as
+// `to`'s.
+static inline bool take_is_new(struct weft__context *to) {
+    bool is_new = to->is_new;
+    to->is_new = false;
+    return is_new;
+}
+
 // Part of the caller, as the notes for the checkers must be; with these a call at the end is the
 // compiler's jump.
 static inline __attribute__((always_inline)) void jump(struct weft__context *from,
-                                                       struct weft__context *to) {
-    if (to->is_new) {
-        to->is_new = false;
+                                                       struct weft__context *to, bool is_new) {
+    if (is_new)
         weft__context_jump_first(from, to);
-    } else {
+    else
         weft__context_jump(from, to);
-    }
 }
 
 void weft__context_switch(struct weft__context *from, struct weft__context *to) {
+    bool is_new = take_is_new(to);
     exchange_cxx_globals(from, to);
     weft__tools_leaving(from, to, false);
-    jump(from, to);
+    jump(from, to, is_new);
     weft__tools_arrived(from);
 }
 
 void weft__context_switch_last(struct weft__context *from, struct weft__context *to) {
+    bool is_new = take_is_new(to);
     exchange_cxx_globals(from, to);
     weft__tools_leaving(from, to, true);
-    jump(from, to);
+    jump(from, to, is_new);
 }
 
 void weft__context_begin(struct weft__context *self, void (*entry)(void *), void *arg) {
