@@ -117,13 +117,14 @@ struct weft__driver *weft__thread_driver(struct weft__task *zero) {
 
 void weft__thread_after_fork(void) {
     struct weft__thread *thread = this_thread;
+    struct weft__worker *worker = this_worker;
     pool_lock = (struct weft__lock){0};
+    this_worker = NULL;
     weft__foreign_after_fork();
-    if (!thread)
+    if (!thread) // as is so on a worker's own thread
         return;
     struct weft__waiter *waiter = &thread->zero.waiter;
-    bool was_task = this_worker && this_worker->current != &thread->zero;
-    this_worker = NULL;
+    bool was_task = worker && worker->current != &thread->zero;
     waiter->worker = NULL;
     waiter->driver = thread->driver; // which knows of forks: it will not use the parent's eventfd
     weft__store(&waiter->word, 0, relaxed);

@@ -176,10 +176,13 @@ static int fork_in_task(void *arg) {
     return 0;
 }
 
-static void a_task_may_fork_too(void **state) {
+static void a_task_of_any_worker_may_fork_too(void **state) {
     (void)state;
-    expect(weft_go(&used_before, fork_in_task, NULL), 0);
-    expect(weft_join(&used_before), 0);
+    for (int worker = 1; worker <= weft_worker_count(); worker++) {
+        weft_task_options there = {.worker = worker};
+        expect(weft_go_with(&used_before, fork_in_task, NULL, &there), 0);
+        expect(weft_join(&used_before), 0);
+    }
 }
 
 static int sleep_shortly(void *arg) {
@@ -265,15 +268,18 @@ static int return_in_child(void *arg) {
 // the parent's tasks a second time.
 static void a_task_that_returns_in_the_child_ends_the_process(void **state) {
     (void)state;
-    pid_t child = -1;
-    int status = 0;
-    expect(weft_go(&used_before, sleep_shortly, NULL), 0);
-    expect(weft_go(&used_before, return_in_child, &child), 0);
-    expect(weft_join(&used_before), 0);
-    assert_true(child > 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGABRT);
+    for (int worker = 1; worker <= weft_worker_count(); worker++) {
+        weft_task_options there = {.worker = worker};
+        pid_t child = -1;
+        int status = 0;
+        expect(weft_go(&used_before, sleep_shortly, NULL), 0);
+        expect(weft_go_with(&used_before, return_in_child, &child, &there), 0);
+        expect(weft_join(&used_before), 0);
+        assert_true(child > 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+    }
 }
 
 // ---- Other threads in the middle of something -----------------------------------------------
@@ -382,7 +388,7 @@ int main(void) {
         CASE_OF_FORK(it_is_noticed_also_when_no_handle_was_ever_opened),
         CASE_OF_FORK(without_a_runtime_all_works_on),
         CASE_OF_FORK_IN_TASK(with_a_runtime_every_call_but_close_is_refused_until_it_starts),
-        CASE_OF_FORK_IN_TASK(a_task_may_fork_too),
+        CASE_OF_FORK_IN_TASK(a_task_of_any_worker_may_fork_too),
         CASE_OF_FORK_IN_TASK(the_tasks_of_the_parent_live_on_and_only_there),
         CASE_OF_FORK_IN_TASK(another_thread_may_fork_too),
         CASE_OF_FORK_IN_TASK(threads_and_children_of_the_child_are_refused_as_well),
