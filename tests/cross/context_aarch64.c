@@ -4,6 +4,7 @@
 // guard of a stack is one, under qemu-user, too, which answers MADV_GUARD_INSTALL with 0 and
 // installs nothing. Plain C without a test library, so that the cross compiler alone builds it.
 // Exit status 0 or 1. The rest is the same on every machine and in tests/unit/test_context.c.
+#include "os/pages.h"
 #include "task/context.h"
 #include "task/stack.h"
 

@@ -26,7 +26,7 @@ unwinds() { # FILE
     local frames first=weft__context_start
     frames=$(grep -E '^#[0-9]+ ' "$1")
     if grep -q '^WEFT_CONTEXT:STRING=ucontext' "$WEFT_BUILD/CMakeCache.txt"; then
-        first=weft__context_begin
+        first=task_main
         frames=$(sed -e '/ start (high=/,$d' <<<"$frames")
     fi
     grep -q '^#0 .*weft_write_all' <<<"$frames" && grep -q '^#1 .* echo (' <<<"$frames" &&
