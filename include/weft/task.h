@@ -200,7 +200,8 @@ int weft_yield(void);
 
 // ---- Time -----------------------------------------------------------------------------------
 
-/// Sleeps. ns  nanoseconds; <= 0: only looks at cancellation and deadline.
+/// Sleeps. ns  nanoseconds; <= 0: only looks at cancellation and deadline. Never too short; too
+/// long by the timer slack of the thread, 50 us unless prctl(2) PR_SET_TIMERSLACK says otherwise.
 /// Returns 0 when its own time has passed; -ETIMEDOUT when the ambient deadline did first;
 /// -ECANCELED. Suspends.
 int weft_sleep(int64_t ns);

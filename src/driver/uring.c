@@ -240,7 +240,6 @@ static const struct weft__driver_class uring_class = {
     .wake = uring_wake,
     .now = weft__real_now,
     .ctl = weft__real_ctl,
-    .choose = weft__real_choose,
 };
 
 static int start(struct weft__uring *u, const char **ret_why) {

@@ -82,6 +82,7 @@ struct weft__uring {
     struct io_uring ring;
     unsigned enter_flags; // for every io_uring_enter(2)
     unsigned timer_flags; // for those with a timeout: IORING_ENTER_ABS_TIMER or nothing
+    int64_t slack_ns;     // how late a wait may end, so that timers close together are one wake
     bool has_task_flag;   // IORING_SETUP_TASKRUN_FLAG: the ring says when there is work inside
     bool wake_is_armed;   // the poll for it stands in the ring
     struct weft__wake wake;

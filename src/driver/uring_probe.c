@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 // Small, because its pages count against RLIMIT_MEMLOCK. A full queue costs a system call, not an
@@ -215,13 +216,16 @@ static void improve_timer(struct weft__uring *u) {
 }
 
 // Enter without a look-up in the table of descriptors; without the mark of waiting for a disk; and
-// without a copy of the ring in the children of fork(2), which may not use it.
+// without a copy of the ring in the children of fork(2), which may not use it. Its waits have no
+// slack of their own: they get the thread's, which epoll's have.
 static void improve(struct weft__uring *u) {
     if (io_uring_register_ring_fd(&u->ring) == 1)
         u->enter_flags |= IORING_ENTER_REGISTERED_RING;
     if ((u->ring.features & IORING_FEAT_NO_IOWAIT) != 0)
         u->enter_flags |= IORING_ENTER_NO_IOWAIT;
     (void)io_uring_ring_dontfork(&u->ring);
+    int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    u->slack_ns = slack > 0 ? slack : 0;
 }
 
 static int check_ring(struct weft__uring *u, const char **ret_why) {

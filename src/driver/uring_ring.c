@@ -53,7 +53,7 @@ static bool has_work_inside(const struct weft__uring *u) {
 
 // The timeout of io_uring_enter(2) is a span, except on the kernels that also take a moment.
 static struct __kernel_timespec timeout_until(const struct weft__uring *u, int64_t until_ns) {
-    int64_t ns = until_ns;
+    int64_t ns = until_ns < INT64_MAX - u->slack_ns ? until_ns + u->slack_ns : INT64_MAX;
     if ((u->timer_flags & IORING_ENTER_ABS_TIMER) == 0)
         ns -= weft__clock_monotonic_ns();
     if (ns < 0)

@@ -4,6 +4,8 @@
 #include "fake_kernel.h"
 #include "in_child.h"
 
+#include <sys/prctl.h>
+
 // ---- System calls ----
 
 static void a_look_with_nothing_to_do_is_no_system_call(void **state) {
@@ -124,6 +126,20 @@ static void a_wait_for_nothing_ends_at_its_deadline_and_not_before(void **state)
     }
 }
 
+static void a_wait_is_late_by_the_slack_of_its_thread(void **state) {
+    (void)state;
+    enum { SLACK_NS = 3000000 };
+    struct weft__driver *other;
+    assert_int_equal(uring()->slack_ns, prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
+    assert_int_equal(prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0), 0);
+    assert_int_equal(weft__uring_start(&other, NULL), 0);
+    int64_t until = now_ns() + 1;
+    other->class->wait(other, until);
+    assert_true(now_ns() >= until + SLACK_NS);
+    other->class->stop(other);
+    assert_int_equal(prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0), 0); // back to the thread's first one
+}
+
 static void a_wait_ends_with_the_first_completion(void **state) {
     (void)state;
     struct io_uring_cqe cqe;
@@ -222,6 +238,7 @@ int main(void) {
         KERNEL_CASE(a_full_queue_is_emptied_to_make_room),
         KERNEL_CASE(there_is_no_place_while_the_kernel_takes_none),
         KERNEL_CASE(a_wait_for_nothing_ends_at_its_deadline_and_not_before),
+        KERNEL_CASE(a_wait_is_late_by_the_slack_of_its_thread),
         KERNEL_CASE(a_wait_ends_with_the_first_completion),
         KERNEL_CASE(a_wait_without_a_deadline_lasts_until_something_completes),
         KERNEL_CASE(without_the_flag_of_work_inside_each_look_enters),
