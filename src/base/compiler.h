@@ -11,8 +11,10 @@
 // For code that runs at most once in the life of a process: it is laid out away from the hot paths.
 #define WEFT__COLD __attribute__((cold, noinline))
 
-// A thread-local must not be cached across a call that may switch; one accessor marked so reads it.
 #define WEFT__NOINLINE __attribute__((noinline))
+
+// At a fixed distance from the thread's own pointer, in a shared library, too: read without a call.
+#define WEFT__THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 
 // What different threads write stands so many bytes apart.
 #define WEFT__CACHE_LINE 64

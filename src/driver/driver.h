@@ -30,8 +30,8 @@
 // 6. `wake` makes the `wait` under way, or else the next one, return at once. Wakes coalesce.
 // 7. `now` reads a clock in nanoseconds. Virtual on the simulator, where it moves only in `wait`.
 // 8. `ctl` does what never waits: see weft__ctl below.
-// 9. `choose(what, n)`, n >= 1, picks one of n equal possibilities: real drivers answer 0; the
-//    simulator answers from its seed. The scheduler asks it for every pick.
+// 9. `choose(what, n)`, n >= 1, picks one of n equal possibilities: the simulator answers from its
+//    seed. Real drivers have none: it is always the first.
 // 10. `-EINTR` never leaves a driver. SIGPIPE never arises. Descriptors are non-blocking and
 //     CLOEXEC.
 // 11. A descriptor belongs to no driver. Whatever a driver keeps about one (an epoll registration,

@@ -291,7 +291,6 @@ static const struct weft__driver_class epoll_class = {
     .wake = epoll_wake,
     .now = weft__real_now,
     .ctl = weft__real_ctl,
-    .choose = weft__real_choose,
 };
 
 // The eventfd is edge-triggered: every write to it makes an event, read or not, so it is never

@@ -25,7 +25,6 @@ size_t weft__op_size(const struct weft__op *op);
 // The entries of the contract that are the same on every real driver.
 int64_t weft__real_now(struct weft__driver *d, enum weft__clock clock);
 int64_t weft__real_ctl(struct weft__driver *d, struct weft__ctl *ctl);
-uint32_t weft__real_choose(struct weft__driver *d, enum weft__choice what, uint32_t n);
 
 // Begins what a submit has to begin: a connection that no `try` has begun. Returns -EAGAIN if the
 // op has to wait, else its result, which the next `wait` delivers.

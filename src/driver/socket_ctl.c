@@ -177,9 +177,3 @@ int64_t weft__real_ctl(struct weft__driver *d, struct weft__ctl *ctl) {
     (void)d;
     return weft__socket_ctl(ctl);
 }
-
-uint32_t weft__real_choose(struct weft__driver *d, enum weft__choice what, uint32_t n) {
-    (void)d, (void)what;
-    ASSERT(n >= 1);
-    return 0;
-}

@@ -246,7 +246,6 @@ static const struct weft__driver_class thread_class = {
     .wake = thread_wake,
     .now = weft__real_now,
     .ctl = weft__real_ctl,
-    .choose = weft__real_choose,
 };
 
 int weft__thread_start(struct weft__driver **ret_driver, const char **ret_why) {

@@ -58,7 +58,8 @@ static void op_done_at_handle(struct weft__op *op) {
 // ---- Operations -----------------------------------------------------------------------------
 
 static bool chooses(struct weft__waiter *self, enum weft__choice what) {
-    return self->driver->class->choose(self->driver, what, 2) == 1;
+    const struct weft__driver_class *class = self->driver->class;
+    return class->choose && class->choose(self->driver, what, 2) == 1;
 }
 
 // Each operation, inline successes included, costs one of the budget; without any left the others

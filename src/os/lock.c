@@ -41,14 +41,30 @@ static void heavy_barrier(void) {
         (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
+static bool is_owned(const void *owner) {
+    return owner && (uintptr_t)owner % 2 == 0;
+}
+
 void weft__biased_lock_slow(struct weft__biased_lock *b) {
     weft__lock(&b->lock);
     const void *owner = weft__load(&b->owner, relaxed);
-    if (owner && (uintptr_t)owner % 2 == 0) {
+    if (is_owned(owner)) {
         weft__store(&b->owner, weft__bias_ended(owner), relaxed);
         heavy_barrier();
         while (weft__load(&b->inside, acquire))
             weft__os_yield(); // it is in a section of a few instructions
     }
     b->is_biased = false;
+}
+
+bool weft__biased_try_slow(struct weft__biased_lock *b) {
+    uint32_t expected = 0;
+    if (!weft__cas(&b->lock.word, &expected, 1, acquire))
+        return false;
+    if (is_owned(weft__load(&b->owner, relaxed))) {
+        weft__unlock(&b->lock);
+        return false;
+    }
+    b->is_biased = false;
+    return true;
 }

@@ -67,22 +67,34 @@ static inline const void *weft__bias_ended(const void *self) {
 }
 
 void weft__biased_lock_slow(struct weft__biased_lock *b);
+bool weft__biased_try_slow(struct weft__biased_lock *b);
+
+// In by the bias, if the caller has it.
+static inline bool weft__biased_enter(struct weft__biased_lock *b, const void *self) {
+    if (!self || weft__load(&b->owner, relaxed) != self)
+        return false;
+    weft__store(&b->inside, 1, relaxed);
+    if (WEFT__LIKELY(weft__load(&weft__has_heavy_barrier, relaxed)))
+        weft__compiler_fence();
+    else
+        weft__fence(seq_cst);
+    if (WEFT__LIKELY(weft__load(&b->owner, relaxed) == self)) {
+        b->is_biased = true;
+        return true;
+    }
+    weft__store(&b->inside, 0, release);
+    return false;
+}
 
 // `self` names the calling thread, by an even address; NULL: one that never owns a bias.
 static inline void weft__biased_lock(struct weft__biased_lock *b, const void *self) {
-    if (self && weft__load(&b->owner, relaxed) == self) {
-        weft__store(&b->inside, 1, relaxed);
-        if (WEFT__LIKELY(weft__load(&weft__has_heavy_barrier, relaxed)))
-            weft__compiler_fence();
-        else
-            weft__fence(seq_cst);
-        if (WEFT__LIKELY(weft__load(&b->owner, relaxed) == self)) {
-            b->is_biased = true;
-            return;
-        }
-        weft__store(&b->inside, 0, release);
-    }
-    weft__biased_lock_slow(b);
+    if (!weft__biased_enter(b, self))
+        weft__biased_lock_slow(b);
+}
+
+// Without waiting, so without ending another's bias. False: not taken.
+static inline bool weft__biased_try(struct weft__biased_lock *b, const void *self) {
+    return weft__biased_enter(b, self) || weft__biased_try_slow(b);
 }
 
 static inline void weft__biased_unlock(struct weft__biased_lock *b) {

@@ -17,8 +17,8 @@
 //    when the thread ends. Its driver and its worker are therefore read only by wakers that found
 //    PARKED, and `wakers` counts those under way: before either changes, the thread waits until
 //    there are none (weft__wakers_drain). A waker that comes later does not find PARKED and reads
-//    neither. A task needs no such count: it leaves PARKED by a wake alone, its timer's included,
-//    and its worker never changes.
+//    neither. The thread itself as a waker needs no such count. Nor does a task as a waiter: it
+//    leaves PARKED by a wake alone, its timer's included, and its worker never changes.
 // 5. Tasks and workers live until weft_stop. What a plain thread does with a task or a worker
 //    stands between weft__foreign_enter and _leave, from the moment it reads the pointer;
 //    weft_stop, once nothing leads to them any more, waits until nobody is in between.
@@ -76,8 +76,13 @@ static void wake_thread(struct weft__waiter *waiter) {
     weft__fetch_sub(&waiter->wakers, 1, release);
 }
 
+static bool is_zero_here(struct weft__waiter *waiter) {
+    struct weft__worker *worker = weft__this_worker();
+    return worker && worker->zero == weft__task_of(waiter);
+}
+
 void weft__unpark(struct weft__waiter *waiter) {
-    if (waiter->is_thread)
+    if (waiter->is_thread && !is_zero_here(waiter))
         wake_thread(waiter);
     else if (count_wake(waiter))
         weft__worker_wake(waiter->worker, weft__task_of(waiter));

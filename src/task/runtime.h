@@ -28,8 +28,13 @@ struct weft__runtime {
 // Around a weft_go, so that the runtime stays; starts one if there is none. Returns 0 or why it did
 // not start. In between, weft__runtime_count comes before the task may end.
 int weft__runtime_enter(struct weft__waiter *self, struct weft__runtime **ret_runtime);
-void weft__runtime_count(struct weft__runtime *runtime, struct weft__waiter *self);
 void weft__runtime_leave(struct weft__runtime *runtime, struct weft__waiter *self);
+static inline void weft__runtime_count(struct weft__runtime *runtime, struct weft__waiter *self) {
+    if (self->worker)
+        weft__own_add(&self->worker->stats.spawned, 1);
+    else
+        weft__fetch_add(&runtime->outside, 1, relaxed);
+}
 
 // stop.c's, for runtime.c: living tasks of the runtime there is; and waits until no plain thread is
 // about to use one that is there no more.

@@ -2,8 +2,9 @@
 //
 // Scopes: add, remove, cancel, join.
 //
-// 1. Locks. Each scope has one; where two are held, the parent's was taken first. A child is linked
-//    and unlinked under its parent's lock, so whoever holds that may walk the children.
+// 1. Locks. Each scope has one; where two are held, the parent's was taken first, or without
+//    waiting. A child is linked and unlinked under its parent's lock, so whoever holds that may
+//    walk the children.
 // 2. A scope is linked below its parent from its first use until it was joined. Parent: the scope
 //    of the task that uses it first; for task zero, plain threads, and a scope that outlived its
 //    runtime and is used again, the runtime's root.
@@ -91,18 +92,31 @@ static void link_below(struct weft__scope *parent, struct weft__scope *scope) {
     }
 }
 
-// Links a scope that has no parent below one; on first use makes `self` its owner, too. Only if
-// nobody else has used or joined it since `was_used` was found.
-static void open_scope(struct weft__scope *scope, struct weft__waiter *self,
-                       struct weft__scope *parent, bool was_used) {
+// Takes the parent's lock as well (rule 1). False: the scope's was let go meanwhile, and what the
+// caller knew of it may be true no more.
+static bool enter_parent(struct weft__scope *parent, struct weft__scope *scope,
+                         struct weft__waiter *self) {
+    if (weft__biased_try(&parent->lock, self->worker))
+        return true;
+    weft__biased_unlock(&scope->lock);
     enter(parent, self);
     enter(scope, self);
-    if (!scope->parent && is_used(scope) == was_used) {
+    return false;
+}
+
+// Links a scope that has no parent below one, and on first use makes `self` its owner; called and
+// returns with its lock held. Somebody else may have used or joined it meanwhile.
+static void open_scope(struct weft__scope *scope, struct weft__waiter *self,
+                       struct weft__scope *root) {
+    bool was_used = is_used(scope);
+    // One from before this runtime has an owner, who may well join it after this task's scope has
+    // gone.
+    struct weft__scope *parent = self->scope && !was_used ? self->scope : root;
+    if (enter_parent(parent, scope, self) || (!scope->parent && is_used(scope) == was_used)) {
         if (!was_used)
             begin_use(scope, self);
         link_below(parent, scope);
     }
-    weft__biased_unlock(&scope->lock);
     weft__biased_unlock(&parent->lock);
 }
 
@@ -115,13 +129,8 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
                     struct weft__scope *root) {
     forget_before_fork(scope);
     enter(scope, self);
-    while (!scope->parent) { // unused, or from before the runtime was started anew
-        bool was_used = is_used(scope);
-        weft__biased_unlock(&scope->lock);
-        // One from before has an owner, who may well join it after this task's scope has gone.
-        open_scope(scope, self, self->scope && !was_used ? self->scope : root, was_used);
-        enter(scope, self);
-    }
+    while (!scope->parent) // unused, or from before the runtime was started anew
+        open_scope(scope, self, root);
     bool is_refused = scope->flags & WEFT__SCOPE_JOINING && self->scope != scope;
     if (!is_refused) {
         scope->living++;
@@ -249,27 +258,13 @@ static int wait_for_last(struct weft__scope *scope, struct weft__waiter *self) {
     return weft__interrupted(self);
 }
 
-// Takes the lock of the parent, if there is one, and then the scope's. Returns the parent.
-static struct weft__scope *lock_with_parent(struct weft__scope *scope, struct weft__waiter *self) {
-    for (;;) {
-        enter(scope, self);
-        struct weft__scope *parent = scope->parent;
-        if (!parent)
-            return NULL;
-        weft__biased_unlock(&scope->lock);
-        enter(parent, self);
-        enter(scope, self);
-        if (scope->parent == parent)
-            return parent;
-        weft__biased_unlock(&scope->lock); // the runtime has ended meanwhile, and with it the root
-        weft__biased_unlock(&parent->lock);
-    }
-}
-
-// Rule 5.
+// Rule 5. Called with the scope's lock held, returns without.
 static void close_scope(struct weft__scope *scope, struct weft__waiter *self) {
     weft__foreign_enter();
-    struct weft__scope *parent = lock_with_parent(scope, self);
+    struct weft__scope *parent;
+    while ((parent = scope->parent) && !enter_parent(parent, scope, self) &&
+           scope->parent != parent)
+        weft__biased_unlock(&parent->lock); // the runtime has ended meanwhile, and with it the root
     weft__list_remove(&scope->sibling);
     weft__list_remove(&scope->owned);
     scope->parent = NULL;
@@ -318,7 +313,6 @@ int weft_join(weft_scope *public) {
     int interruption = wait_for_last(scope, self);
     int error = interruption < 0 ? interruption : scope->first_error;
     struct weft__failure *cause = scope->cause;
-    weft__biased_unlock(&scope->lock);
     close_scope(scope, self);
     if (error < 0)
         record(self, error, interruption, cause);

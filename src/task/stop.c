@@ -42,13 +42,6 @@ uint64_t weft__runtime_living(struct weft__runtime *runtime) {
     return started_so_far(runtime) - ended;
 }
 
-void weft__runtime_count(struct weft__runtime *runtime, struct weft__waiter *self) {
-    if (self->worker)
-        weft__own_add(&self->worker->stats.spawned, 1);
-    else
-        weft__fetch_add(&runtime->outside, 1, relaxed);
-}
-
 bool weft__runtime_look_if_over(struct weft__runtime *runtime) {
     struct weft__waiter *stopper = weft__load(&runtime->stopper, acquire);
     if (!stopper || weft__runtime_living(runtime) > 0)

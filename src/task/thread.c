@@ -11,8 +11,8 @@
 
 #include <weft/task.h>
 
-static _Thread_local struct weft__thread *this_thread;
-static _Thread_local struct weft__worker *this_worker;
+static WEFT__THREAD_LOCAL struct weft__thread *this_thread;
+WEFT__THREAD_LOCAL struct weft__worker *weft__worker_here;
 
 static struct weft__lock pool_lock;
 static struct weft__thread *pool; // LIFO through zero.node; guarded by pool_lock
@@ -89,21 +89,14 @@ static WEFT__COLD struct weft__thread *make(void) {
     return thread;
 }
 
-WEFT__NOINLINE struct weft__waiter *weft__self(void) {
-    if (this_worker && this_worker->current)
-        return &this_worker->current->waiter;
+struct weft__waiter *weft__self(void) {
+    struct weft__worker *worker = weft__this_worker();
+    if (worker && worker->current)
+        return &worker->current->waiter;
     struct weft__thread *thread = this_thread;
     if (!thread)
         thread = make();
     return thread ? &thread->zero.waiter : NULL;
-}
-
-WEFT__NOINLINE struct weft__worker *weft__this_worker(void) {
-    return this_worker;
-}
-
-WEFT__NOINLINE void weft__this_worker_set(struct weft__worker *worker) {
-    this_worker = worker;
 }
 
 struct weft__task *weft__thread_zero(struct weft__waiter *self) {
@@ -117,9 +110,9 @@ struct weft__driver *weft__thread_driver(struct weft__task *zero) {
 
 void weft__thread_after_fork(void) {
     struct weft__thread *thread = this_thread;
-    struct weft__worker *worker = this_worker;
+    struct weft__worker *worker = weft__this_worker();
     pool_lock = (struct weft__lock){0};
-    this_worker = NULL;
+    weft__this_worker_set(NULL);
     weft__foreign_after_fork();
     if (!thread) // as is so on a worker's own thread
         return;

@@ -74,7 +74,6 @@ static inline bool weft__is_orphan(void) {
 }
 
 // The calling task or thread. NULL only when a thread's first call finds no memory for its record.
-// Never inlined: a thread-local address must not be kept across a switch.
 struct weft__waiter *weft__self(void);
 
 // Records a failure of `call` and returns `code`. The subject is a handle, or 0.

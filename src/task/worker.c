@@ -25,7 +25,8 @@
 #include "task/unstarted.h"
 
 static uint32_t choose(struct weft__worker *worker, enum weft__choice what, size_t n) {
-    return worker->driver->class->choose(worker->driver, what, (uint32_t)n);
+    const struct weft__driver_class *class = worker->driver->class;
+    return class->choose ? class->choose(worker->driver, what, (uint32_t)n) : 0;
 }
 
 static void count(WEFT__ATOMIC(uint64_t) * counter) {
@@ -356,7 +357,7 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero) {
     weft__context_adopt(&zero->context);
     weft__context_make(&worker->context, worker->stack.low, worker->stack.size, worker->stack.top,
                        schedule_forever, worker);
-    worker->current = zero;
+    worker->zero = worker->current = zero;
     weft__store(&worker->is_away, 1, relaxed);
     weft__this_worker_set(worker);
 }
@@ -370,7 +371,7 @@ void weft__worker_release(struct weft__worker *worker, struct weft__task *zero,
     weft__context_drop(&worker->context);
     weft__context_drop(&zero->context);
     weft__this_worker_set(NULL);
-    worker->current = NULL;
+    worker->zero = worker->current = NULL;
     zero->waiter.worker = NULL;
     weft__waiter_change_driver(&zero->waiter, driver);
 }

@@ -68,6 +68,7 @@ struct weft__worker {
     struct weft__stack reserve;   // for tasks when there is no other stack
     struct weft__stacks stacks;
     struct weft__queue cache;   // records for the next tasks
+    struct weft__task *zero;    // task zero, if it is this worker's
     struct weft__task *current; // NULL in the scheduler
     struct weft__task *dead;    // has ended, and its stack was just left
     struct weft__queue ready;
@@ -111,9 +112,15 @@ void weft__worker_release(struct weft__worker *worker, struct weft__task *zero,
 void weft__worker_run(struct weft__worker *worker);
 void weft__worker_stop(struct weft__worker *worker);
 
-// The worker whose thread this is, or NULL. Never inlined, as weft__self.
-struct weft__worker *weft__this_worker(void);
-void weft__this_worker_set(struct weft__worker *worker);
+// The worker whose thread this is, or NULL. A task stays on its thread, so what is known of that
+// holds across a switch.
+extern WEFT__THREAD_LOCAL struct weft__worker *weft__worker_here; // thread.c
+static inline struct weft__worker *weft__this_worker(void) {
+    return weft__worker_here;
+}
+static inline void weft__this_worker_set(struct weft__worker *worker) {
+    weft__worker_here = worker;
+}
 // weft__self for who has asked for its worker already.
 static inline struct weft__waiter *weft__self_of(struct weft__worker *worker) {
     return worker && worker->current ? &worker->current->waiter : weft__self();

@@ -60,6 +60,26 @@ static void a_foreigner_ends_the_bias(void **state) {
     weft__biased_unlock(&lock);
 }
 
+static void a_try_neither_waits_nor_ends_a_bias(void **state) {
+    (void)state;
+    lock = (struct weft__biased_lock){0};
+    assert_true(weft__biased_try(&lock, &not_me)); // nobody's
+    assert_int_equal(weft__load(&lock.lock.word, relaxed), 1);
+    assert_false(weft__biased_try(&lock, &me)); // held
+    weft__biased_unlock(&lock);
+    weft__store(&lock.owner, &me, relaxed);
+    assert_false(weft__biased_try(&lock, &not_me));
+    assert_false(weft__biased_try(&lock, NULL));
+    assert_ptr_equal(weft__load(&lock.owner, relaxed), &me);
+    assert_int_equal(weft__load(&lock.lock.word, relaxed), 0);
+    assert_true(weft__biased_try(&lock, &me));
+    assert_int_equal(weft__load(&lock.inside, relaxed), 1);
+    weft__biased_unlock(&lock);
+    weft__store(&lock.owner, weft__bias_ended(&me), relaxed);
+    assert_true(weft__biased_try(&lock, &not_me));
+    weft__biased_unlock(&lock);
+}
+
 // A foreigner has marked the owner and waits until it is out: a mark taken back would let both in.
 static void an_owner_that_is_in_leaves_the_mark(void **state) {
     (void)state;
@@ -87,7 +107,8 @@ static void enter_as_owner(void *arg) {
 static void enter_as_foreigner(void *arg) {
     (void)arg;
     for (int i = 0; i < ROUNDS; i++) {
-        weft__biased_lock(&lock, NULL);
+        if (i % 4 != 0 || !weft__biased_try(&lock, NULL))
+            weft__biased_lock(&lock, NULL);
         work_inside();
         weft__biased_unlock(&lock);
         if (i % 8 == 0)
@@ -129,10 +150,12 @@ int main(void) {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test_setup(the_owner_enters_without_the_lock, with_membarrier),
         cmocka_unit_test_setup(a_foreigner_ends_the_bias, with_membarrier),
+        cmocka_unit_test_setup(a_try_neither_waits_nor_ends_a_bias, with_membarrier),
         cmocka_unit_test_setup(an_owner_that_is_in_leaves_the_mark, with_membarrier),
         cmocka_unit_test_setup(two_are_never_inside, with_membarrier),
         cmocka_unit_test_setup(the_owner_enters_without_the_lock, without_membarrier),
         cmocka_unit_test_setup(a_foreigner_ends_the_bias, without_membarrier),
+        cmocka_unit_test_setup(a_try_neither_waits_nor_ends_a_bias, without_membarrier),
         cmocka_unit_test_setup(an_owner_that_is_in_leaves_the_mark, without_membarrier),
         cmocka_unit_test_setup(two_are_never_inside, without_membarrier),
     };

@@ -89,18 +89,12 @@ static void shut_no_direction(void *arg) {
     (void)weft__socket_ctl(&(struct weft__ctl){.kind = WEFT__CTL_SHUTDOWN, .value = 99});
 }
 
-static void choose_of_nothing(void *arg) {
-    (void)arg;
-    (void)weft__real_choose(NULL, WEFT__PICK_READY, 0);
-}
-
 static void what_no_caller_may_ask_for_is_our_own_bug(void **state) {
     (void)state;
     assert_int_equal(signal_that_ends_child(make_unknown_family, NULL), SIGABRT);
     assert_int_equal(signal_that_ends_child(make_unknown_type, NULL), SIGABRT);
     assert_int_equal(signal_that_ends_child(control_in_an_unknown_way, NULL), SIGABRT);
     assert_int_equal(signal_that_ends_child(shut_no_direction, NULL), SIGABRT);
-    assert_int_equal(signal_that_ends_child(choose_of_nothing, NULL), SIGABRT);
 }
 
 // ---- Options ----
@@ -330,12 +324,6 @@ static void real_clocks_are_those_of_the_system(void **state) {
                 now - before < INT64_C(1000000000) * 1000000);
 }
 
-static void a_real_driver_never_chooses(void **state) {
-    (void)state;
-    for (uint32_t n = 1; n < 5; n++)
-        assert_int_equal(weft__real_choose(NULL, WEFT__PICK_READY, n), 0);
-}
-
 static int start_thread(struct weft__driver **ret_driver) {
     return weft__thread_start(ret_driver, NULL);
 }
@@ -363,7 +351,6 @@ int main(void) {
         CASE(random_bytes_fill_the_whole_buffer),
         CASE(no_random_bytes_is_an_error),
         CASE(real_clocks_are_those_of_the_system),
-        CASE(a_real_driver_never_chooses),
     };
     return cmocka_run_group_tests_name("controls of real sockets", cases, NULL, NULL);
 }
