@@ -9,9 +9,8 @@
 //    with release and read with acquire; also by the takes, because a thief may find the `bottom`
 //    of one of them, and since C++20 that does not pass on what the push before it released. (Le et
 //    al. use fences there, which cover all later stores, but ThreadSanitizer does not know them.)
-// 4. A full array is replaced by one twice as large. A thief may still be reading the old one,
-// where
-//    the items it may win are also right: old arrays are kept until the deque is freed, together
+// 4. A full array is replaced by one twice as large. A thief may still be reading the old one; the
+//    items it may win are right there, too. Old arrays are kept until the deque is freed, together
 //    less than the new one.
 #include "task/deque.h"
 

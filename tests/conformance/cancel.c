@@ -118,8 +118,7 @@ CASE(cancel_ends_a_loop_of_yields) {
 }
 CASE_NEEDS_SCOPE(cancel_ends_a_loop_of_yields)
 
-// ---- On entry
-// ------------------------------------------------------------------------------------
+// ---- On entry ---------------------------------------------------------------------------------
 
 // Everything could succeed at once: data, room, a connection, a datagram are there.
 struct plenty {
@@ -205,8 +204,7 @@ CASE(after_its_deadline_every_call_is_refused_on_entry) {
     plenty_end(&plenty);
 }
 
-// ---- No byte is lost
-// -----------------------------------------------------------------------------
+// ---- No byte is lost --------------------------------------------------------------------------
 
 struct cut {
     int conn;

@@ -206,8 +206,7 @@ CASE(threads_of_weft_block_asynchronous_signals) {
     closedir(dir);
 }
 
-// ---- Taking turns
-// --------------------------------------------------------------------------------
+// ---- Taking turns -----------------------------------------------------------------------------
 
 static int raise_flag(void *flag) {
     flag_raise(flag);

@@ -249,8 +249,7 @@ CASE(the_first_go_starts_the_runtime, .is_bare = true) {
 }
 CASE_NEEDS_PUBLIC_DRIVER(the_first_go_starts_the_runtime)
 
-// ---- Options
-// -------------------------------------------------------------------------------------
+// ---- Options ----------------------------------------------------------------------------------
 
 struct accounts { // every worker takes and gives back
     atomic_size_t taken, returned, bytes;

@@ -3,8 +3,7 @@
 // closed.
 #include "waits.h"
 
-// ---- At a connection
-// -----------------------------------------------------------------------------
+// ---- At a connection --------------------------------------------------------------------------
 
 static void begin_pair(struct scene *scene) {
     scene->pair = tcp_pair_open();
@@ -59,8 +58,7 @@ const struct wait wait_readv = {"readv", begin_pair, call_readv, end_pair};
 const struct wait wait_write = {"write", begin_full_pair, call_write, end_pair};
 const struct wait wait_write_all = {"write_all", begin_full_pair, call_write_all, end_pair};
 
-// ---- At a listener, at an address
-// ----------------------------------------------------------------
+// ---- At a listener, at an address -------------------------------------------------------------
 
 static void begin_listener(struct scene *scene) {
     scene->handle = listen_anywhere(&scene->addr);
@@ -91,8 +89,7 @@ static ssize_t call_connect(struct scene *scene) {
 const struct wait wait_accept = {"accept", begin_listener, call_accept, end_handle};
 const struct wait wait_connect = {"connect", begin_full_listener, call_connect, end_full_listener};
 
-// ---- At a datagram socket
-// ------------------------------------------------------------------------
+// ---- At a datagram socket ---------------------------------------------------------------------
 
 static void begin_datagram(struct scene *scene) {
     scene->handle = udp_anywhere(&scene->addr);
@@ -113,8 +110,7 @@ const struct wait wait_recv_from = {"recv_from", begin_datagram, call_recv_from,
 const struct wait wait_recv_with = {"recv_with", begin_datagram, call_recv_with, end_handle};
 const struct wait wait_datagram_read = {"read of datagrams", begin_datagram, call_read, end_handle};
 
-// ---- Elsewhere
-// -----------------------------------------------------------------------------------
+// ---- Elsewhere --------------------------------------------------------------------------------
 
 static ssize_t call_ready(struct scene *scene) {
     return weft_ready(scene->handle, WEFT_READ);
@@ -154,8 +150,7 @@ const struct wait wait_ready = {"ready", begin_ready, call_ready, end_pair};
 const struct wait wait_sleep = {"sleep", begin_nothing, call_sleep, end_nothing};
 const struct wait wait_yield = {"yield", begin_nothing, call_yield, end_nothing};
 
-// ---- Behind somebody else
-// ------------------------------------------------------------------------
+// ---- Behind somebody else ---------------------------------------------------------------------
 
 static void other_party(void *context) {
     struct scene *scene = context;
@@ -196,8 +191,7 @@ const struct wait wait_queued_read = {"read behind another", begin_queued_read, 
 const struct wait wait_queued_accept = {"accept behind another", begin_queued_accept, call_accept,
                                         end_queued_accept};
 
-// ---- For tasks
-// -----------------------------------------------------------------------------------
+// ---- For tasks --------------------------------------------------------------------------------
 
 static int sleep_long(void *unused) {
     (void)unused;
