@@ -48,6 +48,8 @@ typedef struct weft_options {
     /// 1: the calling thread stays a plain one and every worker has a thread of its own. For user
     /// interfaces, plugins, and libraries that do not own the program's main thread.
     int own_threads;
+    /// How many threads weft_blocking may use at a time; 0: 64.
+    int blocking_threads;
 } weft_options;
 
 /// Starts the runtime. The calling thread becomes worker 0 and its caller task zero; tasks run
@@ -56,8 +58,8 @@ typedef struct weft_options {
 ///   options  borrowed; NULL: defaults.
 /// Returns 0, or
 ///   -EALREADY  it runs already
-///   -EINVAL    an unknown driver; a number of workers out of range; one of alloc and free without
-///              the other
+///   -EINVAL    an unknown driver; a number of workers or of blocking threads out of range; one
+///              of alloc and free without the other
 ///   -ENOMEM    no memory
 ///   -EAGAIN    no thread for a worker (ulimit -u)
 ///   or why the driver named did not start; weft_explain() has the sentence.
@@ -197,6 +199,28 @@ void weft_priv_autojoin(weft_scope *scope);
 
 /// Lets other tasks run. Returns 0, -ECANCELED or -ETIMEDOUT. Suspends.
 int weft_yield(void);
+
+// ---- Calls that block -----------------------------------------------------------------------
+
+/// Calls `fn(arg)`, which may block or compute for long, on a thread beside the workers, and waits
+/// for its result; the other tasks run meanwhile. For files, databases, compression, and libraries
+/// that know nothing of weft. Outside a task, and on the simulator, it calls fn directly.
+///   fn   runs to its end whatever happens, and so may use the caller's memory. It is on another
+///        thread: thread-local objects, and mutexes that the task holds, are not its own. It must
+///        not throw, nor call weft_stop. weft's calls in it are those of a plain thread with the
+///        caller's deadline; weft_explain() in the task then has the sentence for what failed
+///        there.
+///   arg  borrowed until it returns.
+/// The threads (weft_options.blocking_threads, 64 at most by default) are made when they are needed
+/// and end after 10 s without work. With all of them busy the call waits for one, in order: calls
+/// that wait for each other need as many threads as there are calls.
+/// Returns what fn returned; or, and then fn was not and will not be called:
+///   -ECANCELED, -ETIMEDOUT  before a thread had begun with it
+///   -EAGAIN   no thread is to be had (ulimit -u). With some already there it waits for those
+///   -EINVAL   fn is NULL
+/// Which of the two a negative result is, fn may note in `arg`. Suspends; once fn has begun, it is
+/// not cut short by a cancellation or a deadline.
+int weft_blocking(int (*fn)(void *), void *arg);
 
 // ---- Time -----------------------------------------------------------------------------------
 

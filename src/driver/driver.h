@@ -161,7 +161,8 @@ struct weft__driver_stats {
 struct weft__driver; // one object, owned by one thread
 
 struct weft__driver_class {
-    const char *name;                     // "uring", "epoll", "thread", "sim"
+    const char *name; // "uring", "epoll", "thread", "sim"
+    bool is_virtual;  // clock and network are made up: beside this driver there are no threads
     void (*stop)(struct weft__driver *d); // no op may be pending; frees the driver
     int64_t (*try)(struct weft__driver *d, struct weft__op *op);
     // 0; or -ENOMEM, or another error of epoll_ctl(2): then the op was not taken

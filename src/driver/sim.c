@@ -208,6 +208,7 @@ static void sim_stop(struct weft__driver *d) {
 
 static const struct weft__driver_class sim_class = {
     .name = "sim",
+    .is_virtual = true,
     .stop = sim_stop,
     .try = weft__sim_try,
     .submit = weft__sim_submit,

@@ -135,6 +135,8 @@ static int start_on(struct weft__waiter *self, struct weft__driver *driver, uint
     }
     runtime->has_own_threads = driver == NULL;
     error = start_threads(runtime, plan, may_be_fewer);
+    if (error == 0 && (error = weft__helpers_start(runtime, options)) < 0)
+        weft__worker_threads_end(runtime, runtime->worker_count);
     if (error < 0) {
         if (driver)
             weft__worker_destroy(runtime->workers[0]);
@@ -188,6 +190,9 @@ static int start_locked(struct weft__waiter *self, const weft_options *options) 
     uint32_t count = worker_count(options, &is_count_asked);
     if (count == 0)
         return (int)weft__failed_text(self, "start", "", "the number of workers is from 1 to 1024",
+                                      -EINVAL);
+    if (options->blocking_threads < 0)
+        return (int)weft__failed_text(self, "start", "", "the number of blocking threads is >= 0",
                                       -EINVAL);
     struct weft__allocator allocator = {options->alloc, options->free, options->alloc_context};
     weft__log_to(options->log, options->log_context);
@@ -255,6 +260,7 @@ void weft__runtime_end(struct weft__runtime *runtime, struct weft__waiter *self)
         weft__scope_disown_all(&runtime->zero->waiter);
     weft__store(&current, NULL, seq_cst);
     weft__runtime_drain();
+    weft__helpers_end(runtime);
     weft__worker_threads_end(runtime, runtime->worker_count);
     if (runtime->reports_overflow)
         weft__overflow_unwatch();

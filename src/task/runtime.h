@@ -9,6 +9,9 @@
 #include "task/scope.h"
 #include "task/task.h"
 
+struct weft_options;
+struct weft__blocking;
+
 struct weft__runtime {
     struct weft__worker **workers;
     uint32_t worker_count;
@@ -18,8 +21,9 @@ struct weft__runtime {
     struct weft__task_pool pool;
     struct weft__scope root;
     struct weft__balance balance;
-    WEFT__ATOMIC(uint32_t) gate;    // plain threads inside weft_go, or CLOSED (runtime.c)
-    WEFT__ATOMIC(uint64_t) outside; // tasks that plain threads have started
+    struct weft__blocking *blocking; // NULL on the simulator
+    WEFT__ATOMIC(uint32_t) gate;     // plain threads inside weft_go, or CLOSED (runtime.c)
+    WEFT__ATOMIC(uint64_t) outside;  // tasks that plain threads have started
     WEFT__ATOMIC(struct weft__waiter *) stopper; // who is in weft_stop, if anybody
     WEFT__ATOMIC(uint32_t) up, threads;          // worker_thread.c's
     struct weft__os_thread *os_threads;          // likewise; one for each worker
@@ -48,6 +52,11 @@ void weft__runtime_end(struct weft__runtime *runtime, struct weft__waiter *self)
 int weft__runtime_begin_stop(struct weft__waiter *self, struct weft__runtime **ret_runtime);
 // The runtime if there is one, else starts one. For a plain thread's first weft_go.
 int weft__runtime_start_if_none(struct weft__waiter *self);
+
+// What it has beside its workers (helpers.c): 0 or -ENOMEM; and the end of that, when there are no
+// tasks.
+int weft__helpers_start(struct weft__runtime *runtime, const struct weft_options *options);
+void weft__helpers_end(struct weft__runtime *runtime);
 
 // By a worker that goes to sleep: wakes who waits for the last task to end, if that has. True: it
 // has, and somebody was woken.

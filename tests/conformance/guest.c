@@ -191,10 +191,16 @@ static bool is_party(const char *thread_id) {
     return strcmp(name, program) == 0;
 }
 
-// A lookup needs a helper thread, where there are threads at all.
+static int nothing(void *context) {
+    (void)context;
+    return 0;
+}
+
+// A lookup and a blocking call need helper threads, where there are threads at all.
 CASE(threads_of_weft_block_asynchronous_signals) {
     weft_addr list[2];
     expect_that(weft_resolve("localhost:1", list, 2) >= 1);
+    expect(weft_blocking(nothing, NULL), 0);
     DIR *dir = opendir("/proc/self/task");
     assert_non_null(dir);
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {

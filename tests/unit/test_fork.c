@@ -264,6 +264,14 @@ static int return_in_child(void *arg) {
     return 0;
 }
 
+static void expect_aborted(pid_t child) {
+    int status = 0;
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 // There is no scheduler in the child that the task could return to; that of the parent would run
 // the parent's tasks a second time.
 static void a_task_that_returns_in_the_child_ends_the_process(void **state) {
@@ -271,15 +279,18 @@ static void a_task_that_returns_in_the_child_ends_the_process(void **state) {
     for (int worker = 1; worker <= weft_worker_count(); worker++) {
         weft_task_options there = {.worker = worker};
         pid_t child = -1;
-        int status = 0;
         expect(weft_go(&used_before, sleep_shortly, NULL), 0);
         expect(weft_go_with(&used_before, return_in_child, &child, &there), 0);
         expect(weft_join(&used_before), 0);
-        assert_true(child > 0);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status));
-        assert_int_equal(WTERMSIG(status), SIGABRT);
+        expect_aborted(child);
     }
+}
+
+static void a_blocking_call_that_returns_in_the_child_ends_the_process(void **state) {
+    (void)state;
+    pid_t child = -1;
+    expect(weft_blocking(return_in_child, &child), 0);
+    expect_aborted(child);
 }
 
 // ---- Other threads in the middle of something -----------------------------------------------
@@ -393,6 +404,7 @@ int main(void) {
         CASE_OF_FORK_IN_TASK(another_thread_may_fork_too),
         CASE_OF_FORK_IN_TASK(threads_and_children_of_the_child_are_refused_as_well),
         CASE_OF_FORK_IN_TASK(a_task_that_returns_in_the_child_ends_the_process),
+        CASE_OF_FORK_IN_TASK(a_blocking_call_that_returns_in_the_child_ends_the_process),
         CASE_OF_FORK(what_other_threads_were_doing_is_forgotten),
         CASE_OF_FORK(a_signal_handler_may_fork_while_its_thread_waits),
     };

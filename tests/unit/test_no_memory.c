@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A small program of tasks, connections, datagrams and names, in which the n-th allocation,
-// mapping, thread or operation fails, for each n: every call says so or succeeds, nobody hangs, and
-// nothing is left behind.
+// A small program of tasks, connections, datagrams, names and blocking calls, in which the n-th
+// allocation, mapping, thread or operation fails, for each n: every call says so or succeeds,
+// nobody hangs, and nothing is left behind.
 #define UNIT_WORKERS "2"
 #include "task_tools.h"
 
@@ -59,6 +59,10 @@ static int ask(void *arg) {
     return 0;
 }
 
+static int look_around(void *arg) {
+    return (int)weft_local_addr(*(int *)arg, &(weft_addr){0});
+}
+
 static int ping(void *arg) {
     char buf[16];
     weft_addr addr;
@@ -69,6 +73,7 @@ static int ping(void *arg) {
     if (check(weft_send_to(sock, "ping", 4, &addr)) == 4)
         (void)check(weft_recv_from(sock, buf, sizeof buf, NULL));
     (void)check(weft_resolve("localhost:1", &addr, 1));
+    (void)check(weft_blocking(look_around, &sock));
     return 0;
 }
 
