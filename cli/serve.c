@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <weft.h>
 
 enum { THREAD_STACK_SIZE = 256 * 1024 }; // a client needs a tenth; 8MiB each would run out sooner
+#define STOP_GRACE (5 * WEFT_SECOND)     // for clients to end when they are told to
 
 // ---- The driver, and why it was chosen ----
 
@@ -81,87 +81,65 @@ void cli_print_listening(const char *protocol, int handle, const char *client, b
 }
 
 // ---- Ctrl-C ----
-// The signals are blocked in every thread, and one thread waits for them: so what a signal does is
-// ordinary code. One that was ignored when we came (nohup, a shell's background job) stays so. The
-// second one is not ours any more: should stopping hang, Ctrl-C still ends the program.
+// Whatever the server is made of, a signal closes its listener, so that the accept loop ends. One
+// that was ignored when we came (nohup, a shell's background job) stays so. The second one is not
+// ours any more: should stopping hang, Ctrl-C still ends the program.
 
 static struct {
-    sigset_t signals;
-    weft_scope *scope; // what is cancelled, or
-    int listener;      // what is closed
+    int signals[3];
+    int count;
     atomic_bool is_asked;
 } stop;
 
-static void *wait_for_signal(void *arg) {
-    int signal_number;
-    (void)arg;
-    if (sigwait(&stop.signals, &signal_number) != 0)
-        return NULL;
+static int close_on_signal(void *arg) {
+    const struct cli_service *service = arg;
+    int number = stop.count > 0 ? weft_signal_wait(stop.signals, stop.count) : 0;
+    if (number <= 0) // it was cancelled, or there is none that we may use
+        return number;
+    for (int i = 0; i < stop.count; i++)
+        signal(stop.signals[i], SIG_DFL);
     atomic_store(&stop.is_asked, true);
-    if (stop.scope)
-        weft_cancel(stop.scope);
-    else
-        weft_close(stop.listener);
-    pthread_sigmask(SIG_UNBLOCK, &stop.signals, NULL);
-    for (;;)
-        pause();
+    return weft_close(service->listener);
 }
 
-// Blocks the signals that end a server. Before any other thread is made, so that all inherit it.
-static void hold_signals(void) {
+// Held before we say that Ctrl-C stops us.
+static int hold_signals(void) {
     static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-    sigemptyset(&stop.signals);
     for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
         struct sigaction present;
         if (sigaction(ending[i], NULL, &present) == 0 && present.sa_handler != SIG_IGN)
-            sigaddset(&stop.signals, ending[i]);
+            stop.signals[stop.count++] = ending[i];
     }
-    pthread_sigmask(SIG_BLOCK, &stop.signals, NULL);
-}
-
-// From now on a signal cancels the scope, or closes the listener if that is NULL.
-static int stop_on_signal(weft_scope *scope, int listener) {
-    pthread_t thread;
-    stop.scope = scope;
-    stop.listener = listener;
-    int error = pthread_create(&thread, NULL, wait_for_signal, NULL);
-    if (error != 0)
-        return cli_failure("no thread to wait for signals: %s", weft_strerror(error));
-    pthread_detach(thread);
-    return CLI_OK;
+    return stop.count > 0 ? weft_signal_hold(stop.signals, stop.count) : 0;
 }
 
 // ---- As tasks ----
 
 // The accept loop of the README, but for one thing: a server lives through a shortage of memory.
 // The connection it could not start a task for is closed already, because weft_go took it.
-static int accept_tasks(void *arg) {
-    const struct cli_service *service = arg;
-    weft_autojoin weft_scope clients = {0};
+static int accept_tasks(const struct cli_service *service, weft_scope *clients) {
     int result;
     do {
-        result = weft_go(&clients, service->client, weft_accept(service->listener));
+        result = weft_go(clients, service->client, weft_accept(service->listener));
         if (result == -ENOMEM)
             cli_failure("a client was turned away: not enough memory");
     } while (result >= 0 || result == -ENOMEM);
-    weft_close(service->listener);
     return result;
 }
 
-// Everything lives in one scope, so to stop is to cancel that scope: the accept loop ends, then its
-// clients do, and only then does the join return.
+// The scope outlives this function, and with it tasks that do not end when they are told to: those
+// the log names, and the process ends without them.
 static int serve_tasks(struct cli_service *service) {
-    weft_scope servers = {0};
-    int result = weft_go(&servers, accept_tasks, (void *)service);
+    static weft_scope tasks;
+    int result = weft_go(&tasks, close_on_signal, (void *)service);
     if (result == 0 && service->beside)
-        result = weft_go(&servers, service->beside, service->beside_arg);
-    if (result < 0 || stop_on_signal(&servers, -1) != CLI_OK)
-        weft_cancel(&servers);
-    int joined = weft_join(&servers);
-    (void)weft_stop(WEFT_SECOND); // nothing lives any more: it has nothing to wait for
-    if (atomic_load(&stop.is_asked))
-        return CLI_OK;
-    return cli_failure("serving ended: %s", weft_strerror(result < 0 ? result : joined));
+        result = weft_go(&tasks, service->beside, service->beside_arg);
+    if (result == 0)
+        result = accept_tasks(service, &tasks);
+    int stopped = weft_stop(STOP_GRACE);
+    if (!atomic_load(&stop.is_asked))
+        return cli_failure("serving ended: %s", weft_strerror(result));
+    return stopped < 0 ? cli_failed_call(stopped) : CLI_OK;
 }
 
 // ---- As plain threads ----
@@ -180,6 +158,11 @@ static void *run_beside(void *arg) {
     return NULL;
 }
 
+static void *run_close_on_signal(void *arg) {
+    (void)close_on_signal(arg);
+    return NULL;
+}
+
 static int start_thread(void *(*fn)(void *), void *arg) {
     pthread_t thread;
     pthread_attr_t attributes;
@@ -191,13 +174,12 @@ static int start_thread(void *(*fn)(void *), void *arg) {
     return -error;
 }
 
-// Here to stop is to close the listener, which ends the wait for the next connection with -EBADF.
 static int serve_threads(struct cli_service *service) {
-    int conn, error = service->beside ? start_thread(run_beside, service) : 0;
+    int conn, error = start_thread(run_close_on_signal, service);
+    if (error == 0 && service->beside)
+        error = start_thread(run_beside, service);
     if (error < 0)
-        return cli_failure("no thread for the UDP half: %s", weft_strerror(error));
-    if (stop_on_signal(NULL, service->listener) != CLI_OK)
-        return CLI_FAILED;
+        return cli_failure("no thread to serve with: %s", weft_strerror(error));
     thread_client = service->client;
     while ((conn = weft_accept(service->listener)) > 0) {
         int result = start_thread(run_client, (void *)(intptr_t)conn);
@@ -211,9 +193,11 @@ static int serve_threads(struct cli_service *service) {
 }
 
 int cli_serve(struct cli_service *service) {
+    int error = hold_signals();
+    if (error < 0)
+        return cli_failed_call(error);
     puts("Ctrl-C stops it.");
     fflush(stdout);
-    hold_signals();
     int status = service->is_blocking ? serve_threads(service) : serve_tasks(service);
     if (status == CLI_OK)
         puts("stopped");

@@ -27,24 +27,16 @@
 //               served in order.
 //   Memory      every call may answer -ENOMEM, and then nothing has happened, but for what the call
 //               says: a composite call may have moved bytes, weft_go has released the handle.
-//   Signals     no call may be made in a signal handler. For Ctrl-C block SIGINT first of all, so
-//               that every thread inherits that, and let a plain thread wait for it. It closes the
-//               listener, which ends the loop of weft_accept with -EBADF, or cancels a scope:
+//   Signals     no call may be made in a signal handler. For Ctrl-C let a task or a thread wait for
+//               it, and then close the listener, which ends the loop of weft_accept with -EBADF:
 //
-//                 static sigset_t ctrl_c;
-//                 static void *wait_for_ctrl_c(void *listener) {
-//                     int number;
-//                     sigwait(&ctrl_c, &number);
-//                     weft_close(*(int *)listener);
-//                     return NULL;
+//                 static int close_on_ctrl_c(int listener) {
+//                     const int ctrl_c[] = {SIGINT};
+//                     weft_signal_wait(ctrl_c, 1);
+//                     return weft_close(listener);
 //                 }
 //
-//                 sigaddset(&ctrl_c, SIGINT); // in main, before any call of weft
-//                 pthread_sigmask(SIG_BLOCK, &ctrl_c, NULL);
-//                 ...
-//                 pthread_create(&thread, NULL, wait_for_ctrl_c, &listener);
-//
-//               After the loop: weft_cancel and weft_join for the clients.
+//               After the loop: weft_stop, or weft_cancel and weft_join, for the clients.
 //   After fork  in the child of a process that runs the runtime every call but weft_close answers
 //               -ECHILD until weft_start begins afresh. Without a runtime all works on.
 #ifndef WEFT_H

@@ -222,6 +222,29 @@ int weft_yield(void);
 /// not cut short by a cancellation or a deadline.
 int weft_blocking(int (*fn)(void *), void *arg);
 
+// ---- Signals --------------------------------------------------------------------------------
+
+/// Waits for a signal, such as SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGUSR1.
+///   signals  numbers of <signal.h>; borrowed.      count  how many, at least 1.
+/// From the first call that names a signal it is held: neither its default action nor a handler of
+/// the program's runs, and it is seen whichever threads block it. One that comes ends the waits of
+/// all who wait for it at that moment; if nobody does, the next call that names it returns at once
+/// (signals of one number count once). So a loop over this call misses none.
+/// What is held is given back when weft_stop begins, so that Ctrl-C ends a program whose stop
+/// hangs; and in the child of a fork. sigaction(2) takes one back earlier: signal(SIGINT, SIG_DFL).
+/// A signal that was ignored (nohup, a shell's background job) is held like any other.
+/// Returns the number of the signal that came, or
+///   -EINVAL   not a signal; or SIGKILL, SIGSTOP, or one that a thread raises by its own fault:
+///             SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS
+///   -EAGAIN   no thread is to be had, which the first call needs (ulimit -u)
+///   -ENOTSUP  on the simulator
+/// Suspends. Any number of tasks and threads may wait.
+int weft_signal_wait(const int *signals, int count);
+
+/// Holds signals from now on, as weft_signal_wait does; for before a program says that it is ready.
+/// Returns 0, or -EINVAL, -EAGAIN, -ENOTSUP as there. Does not suspend.
+int weft_signal_hold(const int *signals, int count);
+
 // ---- Time -----------------------------------------------------------------------------------
 
 /// Sleeps. ns  nanoseconds; <= 0: only looks at cancellation and deadline. Never too short; too

@@ -15,6 +15,7 @@
 
 #include "os/os.h"
 #include "task/park.h"
+#include "task/signals.h"
 
 #include <errno.h>
 #include <weft/task.h>
@@ -135,6 +136,7 @@ static int wait_for_all(struct weft__runtime *runtime, struct weft__waiter *self
                         int64_t grace_ns) {
     int64_t now = weft__fresh_now(self);
     int64_t until = grace_ns > INT64_MAX - now ? INT64_MAX : now + grace_ns;
+    weft__signals_give_back();
     weft__scope_cancel(&runtime->root, self);
     for (uint32_t i = 0; i < runtime->worker_count; i++)
         weft__worker_nudge(runtime->workers[i]); // behind the store of `stopper`
@@ -161,6 +163,7 @@ int weft_stop(int64_t grace_ns) {
     error = wait_for_all(runtime, self, grace_ns);
     if (error == 0) {
         weft__runtime_end(runtime, self);
+        weft__signals_end();
         return 0;
     }
     unsigned long long living = weft__runtime_living(runtime);

@@ -42,6 +42,20 @@ CASE(no_signal_disposition_is_changed_but_those_of_faults, .is_bare = true) {
     expect_same_dispositions(before, true); // chained, and given back
 }
 
+// Those that a program waits for are given back as well.
+CASE(signals_that_were_waited_for_are_given_back, .is_bare = true) {
+    struct sigaction before[32] = {0};
+    const int wanted[] = {SIGINT, SIGUSR1};
+    read_dispositions(before);
+    expect(world_start(), 0);
+    expect(weft_signal_hold(wanted, 2), 0);
+    expect(raise(SIGUSR1), 0);
+    expect(weft_signal_wait(wanted, 2), SIGUSR1);
+    expect(weft_stop(WEFT_SECOND), 0);
+    expect_same_dispositions(before, true);
+}
+CASE_NEEDS_PUBLIC_DRIVER(signals_that_were_waited_for_are_given_back)
+
 // weft_options.no_overflow_report: "1: leave SIGSEGV and SIGBUS alone".
 CASE(the_overflow_report_can_be_turned_off, .is_bare = true) {
     struct sigaction before[32] = {0};
@@ -196,11 +210,14 @@ static int nothing(void *context) {
     return 0;
 }
 
-// A lookup and a blocking call need helper threads, where there are threads at all.
+// A lookup, a blocking call and a wait for signals need helper threads, where there are threads at
+// all. The last one's does not block the signals that are waited for.
 CASE(threads_of_weft_block_asynchronous_signals) {
+    const int unlisted = SIGUSR2;
     weft_addr list[2];
     expect_that(weft_resolve("localhost:1", list, 2) >= 1);
     expect(weft_blocking(nothing, NULL), 0);
+    expect(weft_signal_hold(&unlisted, 1), world_is("sim") ? -ENOTSUP : 0);
     DIR *dir = opendir("/proc/self/task");
     assert_non_null(dir);
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {

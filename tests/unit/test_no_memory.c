@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A small program of tasks, connections, datagrams, names and blocking calls, in which the n-th
-// allocation, mapping, thread or operation fails, for each n: every call says so or succeeds,
+// A small program of tasks, connections, datagrams, names, blocking calls and signals, in which the
+// n-th allocation, mapping, thread or operation fails, for each n: every call says so or succeeds,
 // nobody hangs, and nothing is left behind.
 #define UNIT_WORKERS "2"
 #include "task_tools.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 // What a call may answer when something failed for want of memory: that; or, on the other side of
@@ -89,6 +90,7 @@ static void run_program(const char *driver) {
     weft_options options = {.driver = driver, .log = discard_line};
     if (check(weft_start(&options)) < 0)
         return;
+    (void)check(weft_signal_hold(&(int){SIGUSR2}, 1));
     int listener = (int)check(weft_tcp_listen("127.0.0.1:0"));
     {
         weft_within(200 * WEFT_MILLISECOND);
