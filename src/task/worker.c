@@ -306,6 +306,8 @@ static void turn(struct weft__worker *worker) {
         worker->is_starved = false;
     inbox_drain(worker);
     fire_timers(worker);
+    if (worker->ready.count > 0) // it runs before what was just stolen, and may keep the worker
+        weft__balance_call(worker);
 }
 
 void weft__worker_run(struct weft__worker *worker) {
