@@ -3,7 +3,7 @@
 # uses. A part passes when its last line is reached: every command in it must succeed.
 # shellcheck shell=bash
 
-CHECK_PARTS=(nets asan tsan valgrind portable aarch64 clang analysis)
+CHECK_PARTS=(nets asan tsan valgrind portable aarch64 clang analysis models)
 
 # run_tests PRESET [ctest arguments]: configures, builds and runs what the preset selects.
 run_tests() {
@@ -84,6 +84,10 @@ part_analysis() { ## clang-tidy and cppcheck find nothing
         -j "$JOBS" --quiet --inline-suppr \
         --enable=warning,performance,portability --suppressions-list=tools/cppcheck.suppress \
         --error-exitcode=1
+}
+
+part_models() { ## the protocols between threads, model-checked; each planted defect is found
+    models/run.py
 }
 
 check_list() {
