@@ -3,7 +3,7 @@
 // Scopes: add, remove, cancel and join, and the end of the root.
 //
 // Models src/task/scope.c, rules 1 to 5: open_scope, link_below, weft__scope_add,
-// weft__scope_remove, cancel_one, next_scope, weft__scope_cancel, wait_for_last, lock_with_parent,
+// weft__scope_remove, cancel_one, next_scope, weft__scope_cancel, wait_for_last, enter_parent,
 // close_scope, weft_join, weft__scope_orphan_children; and what weft__runtime_end in
 // src/task/runtime.c does between the last task and the end of the root.
 //
@@ -154,13 +154,19 @@ inline cancel(top) {
 
 // ---- Joining ---------------------------------------------------------------------------------
 
-inline close_scope(s) {
+inline close_scope(s) { // whose lock is held
 #ifndef PLANT_NO_FOREIGN_SECTION
     foreign++;
 #endif
-    do // lock_with_parent
-    :: lock(s);
-        p = parent[s];
+    do
+    :: p = parent[s];
+#ifdef PLANT_UNLINKED_WITHOUT_PARENT
+        if
+        :: p != NOBODY -> child[p] = NOBODY; p = NOBODY
+        :: else
+        fi;
+        break
+#else
         if
         :: p == NOBODY -> break
         :: else
@@ -169,18 +175,17 @@ inline close_scope(s) {
         lock(p);
         break
 #else
-        unlock(s);
-#ifdef PLANT_UNLINKED_WITHOUT_PARENT
-        lock(s);
-        child[p] = NOBODY;
-        p = NOBODY;
-        break
-#else
-        lock(p);
-        lock(s);
-        if
-        :: parent[s] == p -> break
-        :: else -> unlock(s); unlock(p)
+        if // enter_parent
+        :: atomic { !is_locked[p] || !is_there[p] -> assert(is_there[p]); is_locked[p] = 1 };
+            break
+        :: else ->
+            unlock(s);
+            lock(p);
+            lock(s);
+            if
+            :: parent[s] == p -> break
+            :: else -> unlock(p)
+            fi
         fi
 #endif
 #endif
@@ -215,7 +220,7 @@ inline join(s, w) { // by waiter w
     lock(s);
     is_joining[s] = 1;
     do // wait_for_last
-    :: atomic { living[s] <= LAST -> unlock(s) }; break
+    :: living[s] <= LAST -> break
     :: atomic { living[s] > LAST -> unlock(s) };
         if
         :: (is_marked[w] || is_expired) && !is_passed_on -> is_passed_on = 1; cancel(s)
