@@ -68,8 +68,8 @@ void weft__testing_left(struct weft__testing_left *ret_left) {
         return;
     ret_left->tasks = weft__runtime_living(runtime);
     for (uint32_t i = 0; i < runtime->worker_count; i++) {
-        ret_left->operations += runtime->workers[i]->driver->pending;
-        ret_left->stacks += runtime->workers[i]->stacks.in_use;
+        ret_left->operations += weft__load(&runtime->workers[i]->driver->pending, relaxed);
+        ret_left->stacks += weft__load(&runtime->workers[i]->stacks.in_use, relaxed);
     }
 }
 

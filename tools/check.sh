@@ -3,7 +3,7 @@
 # uses. A part passes when its last line is reached: every command in it must succeed.
 # shellcheck shell=bash
 
-CHECK_PARTS=(nets asan tsan valgrind portable aarch64 clang analysis models)
+CHECK_PARTS=(nets asan tsan workers valgrind portable aarch64 clang analysis models)
 
 # run_tests PRESET [ctest arguments]: configures, builds and runs what the preset selects.
 run_tests() {
@@ -52,6 +52,22 @@ part_tsan() { ## every test under ThreadSanitizer
 
 part_valgrind() { ## unit and conformance tests under Valgrind, on the epoll driver
     run_tests valgrind
+}
+
+# Every runtime of the suite has as many workers, but for cases that try several themselves.
+part_workers() { ## conformance with 1 and 8 workers, with 8 also under ThreadSanitizer
+    local count suite=tests/conformance/conformance
+    local options=(--driver epoll --driver uring --matrix /dev/null)
+    configure release
+    build release conformance
+    for count in 1 8; do
+        WEFT_WORKERS=$count build/$suite "${options[@]}"
+    done
+    configure tsan
+    build tsan conformance planted_race
+    find_tsan_launcher
+    WEFT_WORKERS=8 TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 WEFT_TEST_TIMEOUT=120 \
+        "${launcher[@]}" build-tsan/$suite "${options[@]}"
 }
 
 part_portable() { ## every test without liburing, with ucontext instead of our assembly

@@ -178,7 +178,7 @@ struct weft__driver_class {
 struct weft__driver { // the first member of every driver's own struct
     const struct weft__driver_class *class;
     struct weft__driver_stats stats;
-    size_t pending; // operations submitted and not yet done
+    WEFT__ATOMIC(size_t) pending; // operations submitted and not yet done; read by anybody
 };
 
 // `start` of each driver: makes it for the calling thread. Returns 0 or a negative errno; `ret_why`

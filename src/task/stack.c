@@ -184,7 +184,7 @@ static int take_apart(struct weft__stacks *s, size_t size, struct weft__stack *r
     fill_stack(s, base, size, guard, next_colour(s), ret_stack);
     ret_stack->is_apart = true;
     s->reserved_bytes += size;
-    s->in_use++;
+    weft__own_add(&s->in_use, 1);
     return 0;
 }
 
@@ -209,7 +209,7 @@ int weft__stacks_take(struct weft__stacks *s, size_t size, struct weft__stack *r
     uintptr_t bits = entry & ((1 << ENTRY_LOW_BITS) - 1);
     fill_stack(s, (char *)(entry - bits), s->stack_size, bits & ((1 << ENTRY_GUARD_BITS) - 1),
                (unsigned int)(bits >> ENTRY_GUARD_BITS), ret_stack);
-    s->in_use++;
+    weft__own_add(&s->in_use, 1);
     return 0;
 }
 
@@ -231,7 +231,7 @@ void weft__stacks_give(struct weft__stacks *s, struct weft__stack *stack) {
     weft__tools_asan_given(stack->low + s->page_size, stack->size - s->page_size);
     if (stack->guard == WEFT__GUARD_NONE)
         check_canary(s, stack);
-    s->in_use--;
+    weft__own_add(&s->in_use, -(size_t)1);
     if (stack->is_apart) {
         weft__pages_release(stack->low, stack->size);
         weft__pages_guards_gone(1, stack->guard);

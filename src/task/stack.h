@@ -5,6 +5,7 @@
 #ifndef WEFT_TASK_STACK_H
 #define WEFT_TASK_STACK_H
 
+#include "base/atomic.h"
 #include "base/guard.h"
 
 #include <stdbool.h>
@@ -34,9 +35,9 @@ struct weft__slab;
 // A pool. Zeroed, it is empty but has no stack size: weft__stacks_init gives it one. The fields are
 // the pool's; everyone may read the counts.
 struct weft__stacks {
-    size_t in_use;         // taken and not given back
-    size_t idle_count;     // kept for the next task
-    size_t reserved_bytes; // of address space; memory only where a task has touched it
+    WEFT__ATOMIC(size_t) in_use; // taken and not given back; read by anybody
+    size_t idle_count;           // kept for the next task
+    size_t reserved_bytes;       // of address space; memory only where a task has touched it
     size_t guarded_counts[WEFT__GUARD_COUNT]; // stacks that exist, by how they are guarded
     enum weft__guard guard;                   // the method, once `is_guard_chosen`
     bool is_guard_chosen;

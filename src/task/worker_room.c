@@ -55,13 +55,14 @@ int weft__worker_make_room(struct weft__worker *worker, size_t stack_size, uint3
         release(worker);
         return -ENOMEM;
     }
-    worker->stacks.in_use = 0; // these two are the worker's; the count is of the tasks'
+    weft__store(&worker->stacks.in_use, 0,
+                relaxed); // these two are the worker's; the count is of the tasks'
     return 0;
 }
 
 void weft__worker_free_room(struct weft__worker *worker) {
-    ASSERT(worker->stacks.in_use == 0);
-    worker->stacks.in_use = 2;
+    ASSERT(weft__load(&worker->stacks.in_use, relaxed) == 0);
+    weft__store(&worker->stacks.in_use, 2, relaxed);
     release(worker);
 }
 
@@ -69,7 +70,8 @@ void weft__worker_free_room(struct weft__worker *worker) {
 // back, and it runs on the reserve, where it may not wait. One at a time: a weft_close may wait
 // even there. False: it was put back.
 bool weft__worker_give_stack(struct weft__worker *worker, struct weft__task *task) {
-    bool has_room = worker->stacks.in_use + 2 < worker->timers.capacity || grow_timers(worker);
+    bool has_room = weft__load(&worker->stacks.in_use, relaxed) + 2 < worker->timers.capacity ||
+                    grow_timers(worker);
     if (has_room && weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
         return true;
     weft__own_add(&worker->stats.starved, 1);
@@ -77,7 +79,7 @@ bool weft__worker_give_stack(struct weft__worker *worker, struct weft__task *tas
         weft__log(WEFT__LOG_WARN, "no memory for another task's stack: new tasks wait for one "
                                   "(raise vm.max_map_count or the memory limit)");
     worker->is_starvation_logged = true;
-    if (worker->stacks.in_use == 0 && !worker->is_reserve_taken) {
+    if (weft__load(&worker->stacks.in_use, relaxed) == 0 && !worker->is_reserve_taken) {
         worker->is_reserve_taken = true;
         task->stack = worker->reserve;
         task->waiter.may_not_wait = true;

@@ -22,8 +22,9 @@ static const char usage[] =
     "  --repeat N      goes through everything N times, with other seeds each time\n"
     "  --matrix FILE   writes the matrix there instead of to the terminal\n"
     "  --slowest N     prints which N took longest\n"
-    "Environment: WEFT_TEST_SCALE multiplies repetitions, WEFT_TEST_TIMEOUT is a case's limit in\n"
-    "seconds (30), WEFT_TEST_SLOW is set where an emulator makes everything slower.\n";
+    "Environment: WEFT_WORKERS of each runtime (2), but for cases that choose it themselves;\n"
+    "WEFT_TEST_SCALE multiplies repetitions, WEFT_TEST_TIMEOUT is a case's limit in seconds (30),\n"
+    "WEFT_TEST_SLOW is set where an emulator makes everything slower.\n";
 
 static _Noreturn void refuse(const char *what, const char *value) {
     fprintf(stderr, "conformance: %s: %s\n%s", what, value, usage);
@@ -152,6 +153,7 @@ int main(int argc, char **argv) {
     static struct matrix matrix;
     struct options options = {.program = argv[0], .seed = 1, .jobs = 2, .repeats = 1};
     parse(argc, argv, &options);
+    setenv("WEFT_WORKERS", "2", 0); // on a machine with one processor, too
     setvbuf(stdout, NULL, _IOLBF, 0);
     runner_run(&options, &matrix);
     if (matrix.row_count == 0)
