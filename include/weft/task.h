@@ -50,6 +50,12 @@ typedef struct weft_options {
     int own_threads;
     /// How many threads weft_blocking may use at a time; 0: 64.
     int blocking_threads;
+    /// Nanoseconds: a task that keeps its worker for longer, so that the others there cannot run,
+    /// is named in the log, with the calls it is in; likewise the thread that started the runtime,
+    /// when it is busy outside weft and tasks wait for it. 0: 100 ms; -1: nobody is. The calls of a
+    /// task that computes are not told with no_overflow_report, because they are asked for by
+    /// SIGBUS.
+    int64_t watchdog_ns;
 } weft_options;
 
 /// Starts the runtime. The calling thread becomes worker 0 and its caller task zero; tasks run

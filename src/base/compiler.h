@@ -16,6 +16,10 @@
 // At a fixed distance from the thread's own pointer, in a shared library, too: read without a call.
 #define WEFT__THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 
+// A function that reads what others may be writing, and then finds out whether they were: if so it
+// throws away what it has read. ThreadSanitizer is not to report that.
+#define WEFT__RACY __attribute__((no_sanitize("thread")))
+
 // What different threads write stands so many bytes apart.
 #define WEFT__CACHE_LINE 64
 

@@ -3,9 +3,11 @@
 // The handler of SIGSEGV and SIGBUS. It is chained: what it does not know goes to the handler that
 // was there before, or, if there was none, to the default action, by restoring that and letting the
 // instruction fault again. A signal that somebody sent (kill(2), raise(3)) has no instruction that
-// would, nor an address: nobody is asked about it, and it is sent once more.
+// would, nor an address: nobody is asked about it, and it is sent once more. Unless we have sent
+// it: os/look.c.
 #include "os/fault.h"
 
+#include "os/look.h"
 #include "os/pages.h"
 
 #include <errno.h>
@@ -48,6 +50,10 @@ static void pass_on(int number, siginfo_t *info, void *context) {
 static void on_fault(int number, siginfo_t *info, void *context) {
     char text[TEXT_SIZE];
     int saved_errno = errno;
+    if (is_sent(info) && weft__look_answer(info, context)) {
+        errno = saved_errno;
+        return;
+    }
     if (!is_sent(info) && watch.describe(info->si_addr, text, sizeof text)) {
         ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
         (void)ignored; // there is nobody left to tell
@@ -84,7 +90,8 @@ void weft__fault_stack_take(void *stack) {
 }
 
 int weft__fault_watch(weft__fault_describe *describe) {
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = on_fault,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&action.sa_mask);
     int error = weft__fault_stack_give(&watch.stack);
     if (error < 0)
@@ -98,6 +105,11 @@ int weft__fault_watch(weft__fault_describe *describe) {
             watch.before[i] = found;
     }
     return 0;
+}
+
+bool weft__fault_is_watched(int number) {
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_sigaction == on_fault;
 }
 
 void weft__fault_unwatch(void) {

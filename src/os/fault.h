@@ -20,6 +20,9 @@ int weft__fault_watch(weft__fault_describe *describe);
 // since.
 void weft__fault_unwatch(void);
 
+// Whether the handler of this signal is ours at the moment.
+bool weft__fault_is_watched(int number);
+
 // An alternate stack for the calling thread's handlers, unless it has one already (then *ret_stack
 // is NULL), and back. For threads besides the one that watches. Returns 0 or a negative errno.
 int weft__fault_stack_give(void **ret_stack);

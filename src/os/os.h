@@ -66,6 +66,15 @@ int weft__os_thread_create(struct weft__os_thread *ret_thread, const char *name,
 void weft__os_thread_join(struct weft__os_thread *thread);
 void weft__os_thread_detach(struct weft__os_thread *thread); // nobody will join it
 void weft__os_yield(void);
+uint32_t weft__os_thread_id(void); // gettid(2)
+
+// A thread with a table of descriptors of its own (apart.c). It must not use those of others, nor
+// call what might: a driver's wake, a function of the program's. `begin` leaves the calling thread
+// as it was where it cannot make one; the other two stand around what writes to stderr, which is
+// the process's meanwhile, and do nothing on other threads.
+void weft__os_apart_begin(void);
+void weft__os_apart_open_stderr(void);
+void weft__os_apart_close_stderr(void);
 
 // How many processors the process may keep busy (cpu.c), at least 1.
 uint32_t weft__os_cpu_count(void);

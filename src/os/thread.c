@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 struct launch { // from create to the first line of the thread, which frees it
     void (*fn)(void *);
@@ -77,6 +78,10 @@ void weft__os_thread_join(struct weft__os_thread *thread) {
 
 void weft__os_thread_detach(struct weft__os_thread *thread) {
     ASSERT(pthread_detach((pthread_t)thread->words[0]) == 0);
+}
+
+uint32_t weft__os_thread_id(void) {
+    return (uint32_t)gettid();
 }
 
 void weft__os_yield(void) {

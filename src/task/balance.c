@@ -10,7 +10,8 @@
 //    with the tasks may not come back to its scheduler for long, task zero's least of all.
 // 4. A task is pushed, then the counts are looked at without a fence: the scheduler looks again at
 //    the end of each turn. Task zero's turn has no end while it is outside weft, so it has the
-//    fence. Who falls asleep or stops watching looks at the others' queues behind its own.
+//    fence. Who falls asleep or stops watching looks at the others' queues behind its own. What is
+//    missed all the same, by a task that then keeps its worker, the monitor finds (monitor.c).
 // 5. A thief takes what it finds twice at the same old end, a few microseconds apart. A task that
 //    its worker starts within that time is started sooner there than here, and the cache lines of
 //    the queue stay with the worker.
@@ -37,6 +38,18 @@ static const int64_t PAUSE_MAX_NS = 10000000;
 static uint64_t living(struct weft__worker *worker) {
     uint64_t gone = weft__load(&worker->stats.ended, relaxed) + weft__load(&worker->lost, relaxed);
     return weft__load(&worker->stats.kept, relaxed) + weft__load(&worker->placed, relaxed) - gone;
+}
+
+void weft__balance_leave(struct weft__worker *worker, bool is_away) {
+    weft__store(&worker->is_away, is_away, relaxed);
+    if (!is_away)
+        weft__monitor_notice(worker->runtime);
+}
+
+uint64_t weft__balance_bound(struct weft__worker *worker) {
+    uint64_t ended = weft__load(&worker->stats.ended, relaxed);
+    return worker->runtime->worker_count > 1 ? weft__load(&worker->stats.started, relaxed) - ended
+                                             : living(worker);
 }
 
 struct weft__worker *weft__balance_place(struct weft__runtime *runtime) {
@@ -88,9 +101,21 @@ static void call(struct weft__runtime *runtime, uint32_t after) {
 void weft__balance_call(struct weft__worker *worker) {
     if (weft__unstarted_free_count(worker->unstarted) == 0)
         return;
-    if (weft__load(&worker->is_away, relaxed))
+    if (weft__load(&worker->is_away, relaxed)) {
         weft__fence(seq_cst); // rule 4
+        weft__monitor_notice(worker->runtime);
+    }
     call(worker->runtime, worker->index);
+}
+
+bool weft__balance_look(struct weft__worker *worker, struct weft__overdue *overdue) {
+    bool has_some = weft__unstarted_free_count(worker->unstarted) > 0;
+    uint64_t stamp = weft__unstarted_stamp(worker->unstarted);
+    bool is_overdue = has_some && overdue->has_some && stamp == overdue->stamp;
+    *overdue = (struct weft__overdue){stamp, has_some};
+    if (is_overdue)
+        call(worker->runtime, worker->index);
+    return has_some;
 }
 
 // ---- Stealing -------------------------------------------------------------------------------
@@ -222,6 +247,7 @@ void weft__balance_rise(struct weft__worker *worker, bool is_called) {
     struct weft__balance *balance = &worker->runtime->balance;
     bool was_watching = worker->is_watching;
     weft__fetch_sub(&balance->asleep, 1, relaxed);
+    weft__monitor_notice(worker->runtime);
     if (!is_called && !was_watching)
         return;
     if (!is_called)

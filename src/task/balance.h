@@ -21,9 +21,25 @@ struct weft__balance {
 // weft, unless there is no other.
 struct weft__worker *weft__balance_place(struct weft__runtime *runtime);
 
+// Task zero of the worker runs, and what it does outside weft is not known: nobody places a task
+// there then. Or it waits inside weft again.
+void weft__balance_leave(struct weft__worker *worker, bool is_away);
+
+// How many tasks no other worker can run: those that have started there; all, if it is the only
+// one.
+uint64_t weft__balance_bound(struct weft__worker *worker);
+
 // The worker may have tasks that others could start: wakes one of them, if one sleeps and nobody is
 // looking or soon will.
 void weft__balance_call(struct weft__worker *worker);
+
+// By the monitor, now and then: wakes somebody for tasks that others could start and that nobody
+// has touched since its last look. True: there are some.
+struct weft__overdue { // what that has found; zeroed before the first
+    uint64_t stamp;
+    bool has_some;
+};
+bool weft__balance_look(struct weft__worker *worker, struct weft__overdue *overdue);
 
 // The worker has nothing to do: takes tasks that others have not started. Only those that nobody
 // has got round to while it was looking, because a busy worker is quicker than a thief. True: it

@@ -8,7 +8,7 @@
 
 static bool describe(const void *addr, char *buf, size_t size) {
     struct weft__worker *worker = weft__this_worker();
-    struct weft__task *task = worker ? worker->current : NULL;
+    struct weft__task *task = worker ? weft__load(&worker->current, relaxed) : NULL;
     struct weft__text text;
     if (!task || task->waiter.is_thread || !weft__stack_guard_hit(&task->stack, addr))
         return false;

@@ -109,6 +109,7 @@ static void publish(struct weft__runtime *runtime, struct weft__waiter *self,
     weft__store(&weft__orphaned, 0, relaxed);
     if (!runtime->has_own_threads) {
         runtime->zero = weft__thread_zero(self);
+        weft__store(&runtime->workers[0]->thread, weft__os_thread_id(), relaxed);
         weft__worker_adopt(runtime->workers[0], runtime->zero);
         weft__store(&runtime->root.lock.owner, runtime->workers[0], relaxed); // task zero's scopes
     }

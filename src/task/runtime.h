@@ -11,6 +11,7 @@
 
 struct weft_options;
 struct weft__blocking;
+struct weft__monitor;
 
 struct weft__runtime {
     struct weft__worker **workers;
@@ -21,9 +22,11 @@ struct weft__runtime {
     struct weft__task_pool pool;
     struct weft__scope root;
     struct weft__balance balance;
-    struct weft__blocking *blocking; // NULL on the simulator
-    WEFT__ATOMIC(uint32_t) gate;     // plain threads inside weft_go, or CLOSED (runtime.c)
-    WEFT__ATOMIC(uint64_t) outside;  // tasks that plain threads have started
+    struct weft__blocking *blocking;     // both NULL on the simulator
+    struct weft__monitor *monitor;       // also when there is nothing to look at
+    WEFT__ATOMIC(uint32_t) monitor_word; // monitor.c's
+    WEFT__ATOMIC(uint32_t) gate;         // plain threads inside weft_go, or CLOSED (runtime.c)
+    WEFT__ATOMIC(uint64_t) outside;      // tasks that plain threads have started
     WEFT__ATOMIC(struct weft__waiter *) stopper; // who is in weft_stop, if anybody
     WEFT__ATOMIC(uint32_t) up, threads;          // worker_thread.c's
     struct weft__os_thread *os_threads;          // likewise; one for each worker
@@ -57,6 +60,15 @@ int weft__runtime_start_if_none(struct weft__waiter *self);
 // tasks.
 int weft__helpers_start(struct weft__runtime *runtime, const struct weft_options *options);
 void weft__helpers_end(struct weft__runtime *runtime);
+
+// To the monitor, by who begins to run after a sleep, or leaves something to it. Any thread, while
+// the runtime stays.
+enum { WEFT__MONITOR_TICKS, WEFT__MONITOR_SLEEPS, WEFT__MONITOR_ENDS };
+void weft__monitor_rouse(struct weft__runtime *runtime);
+static inline void weft__monitor_notice(struct weft__runtime *runtime) {
+    if (weft__load(&runtime->monitor_word, relaxed) == WEFT__MONITOR_SLEEPS)
+        weft__monitor_rouse(runtime);
+}
 
 // By a worker that goes to sleep: wakes who waits for the last task to end, if that has. True: it
 // has, and somebody was woken.

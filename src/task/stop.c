@@ -112,6 +112,7 @@ int weft__runtime_enter(struct weft__waiter *self, struct weft__runtime **ret_ru
 void weft__runtime_leave(struct weft__runtime *runtime, struct weft__waiter *self) {
     if (self->worker)
         return;
+    weft__monitor_notice(runtime); // task zero may be away, and what was started wait for it
     weft__foreign_enter();
     weft__fetch_sub(&runtime->gate, 1, seq_cst);
     struct weft__waiter *stopper = weft__load(&runtime->stopper, seq_cst);

@@ -78,9 +78,12 @@ static void give_back(struct weft__task_pool *pool, struct weft__queue *cache) {
 
 void weft__task_give(struct weft__task_pool *pool, struct weft__queue *cache,
                      struct weft__task *task) {
-    if (task->name)
+    if (task->name) {
+        weft__lock(&pool->lock); // the monitor may be reading it
         weft__free(task->name);
-    task->name = NULL;
+        task->name = NULL;
+        weft__unlock(&pool->lock);
+    }
     if (!cache) {
         weft__lock(&pool->lock);
         weft__queue_push_front(&pool->free, &task->node);

@@ -91,8 +91,9 @@ static WEFT__COLD struct weft__thread *make(void) {
 
 struct weft__waiter *weft__self(void) {
     struct weft__worker *worker = weft__this_worker();
-    if (worker && worker->current)
-        return &worker->current->waiter;
+    struct weft__task *task = worker ? weft__load(&worker->current, relaxed) : NULL;
+    if (task)
+        return &task->waiter;
     struct weft__thread *thread = this_thread;
     if (!thread)
         thread = make();
@@ -117,7 +118,7 @@ void weft__thread_after_fork(void) {
     if (!thread) // as is so on a worker's own thread
         return;
     struct weft__waiter *waiter = &thread->zero.waiter;
-    bool was_task = worker && worker->current != &thread->zero;
+    bool was_task = worker && weft__load(&worker->current, relaxed) != &thread->zero;
     waiter->worker = NULL;
     waiter->driver = thread->driver; // which knows of forks: it will not use the parent's eventfd
     weft__store(&waiter->word, 0, relaxed);

@@ -193,7 +193,7 @@ void weft__worker_arrived(struct weft__worker *worker) {
 
 // Makes `next` the one that runs (NULL: the scheduler) and returns its context.
 static struct weft__context *enter(struct weft__worker *worker, struct weft__task *next) {
-    worker->current = next;
+    weft__store(&worker->current, next, release);
     if (!next)
         return &worker->context;
     next->waiter.budget = WEFT__BUDGET;
@@ -201,7 +201,6 @@ static struct weft__context *enter(struct weft__worker *worker, struct weft__tas
     return &next->context;
 }
 
-// While task zero runs, what it does outside weft is not known: nobody places a task here then.
 static void leave(struct weft__worker *worker, struct weft__task *task) {
     struct weft__task *next = pick(worker);
     if (next == task) {
@@ -209,11 +208,11 @@ static void leave(struct weft__worker *worker, struct weft__task *task) {
         return;
     }
     if (task->waiter.is_thread)
-        weft__store(&worker->is_away, 0, relaxed);
+        weft__balance_leave(worker, false);
     weft__context_switch(&task->context, enter(worker, next));
     weft__worker_arrived(worker);
     if (task->waiter.is_thread)
-        weft__store(&worker->is_away, 1, relaxed);
+        weft__balance_leave(worker, true);
 }
 
 void weft__worker_count_end(struct weft__worker *worker) {
@@ -227,7 +226,7 @@ void weft__worker_finish(struct weft__worker *worker, struct weft__task *task) {
 }
 
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
-    struct weft__task *task = worker->current;
+    struct weft__task *task = weft__load(&worker->current, relaxed);
     task->wake_at = until_ns;
     bool is_in_time = task->timer > 0 && weft__timers_at(&worker->timers, task->timer) <= until_ns;
     if (until_ns != INT64_MAX && !is_in_time) {
@@ -245,7 +244,7 @@ void weft__worker_end_turn(struct weft__worker *worker) {
 }
 
 void weft__worker_yield(struct weft__worker *worker) {
-    struct weft__task *task = worker->current;
+    struct weft__task *task = weft__load(&worker->current, relaxed);
     if (task->waiter.may_not_wait)
         return;
     count(&worker->stats.yields);
@@ -359,7 +358,8 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero) {
     weft__context_adopt(&zero->context);
     weft__context_make(&worker->context, worker->stack.low, worker->stack.size, worker->stack.top,
                        schedule_forever, worker);
-    worker->zero = worker->current = zero;
+    worker->zero = zero;
+    weft__store(&worker->current, zero, release);
     weft__store(&worker->is_away, 1, relaxed);
     weft__this_worker_set(worker);
 }
@@ -373,7 +373,8 @@ void weft__worker_release(struct weft__worker *worker, struct weft__task *zero,
     weft__context_drop(&worker->context);
     weft__context_drop(&zero->context);
     weft__this_worker_set(NULL);
-    worker->zero = worker->current = NULL;
+    worker->zero = NULL;
+    weft__store(&worker->current, NULL, relaxed);
     zero->waiter.worker = NULL;
     weft__waiter_change_driver(&zero->waiter, driver);
 }

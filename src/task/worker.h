@@ -67,10 +67,10 @@ struct weft__worker {
     struct weft__stack stack;     // what that runs on; empty for a worker with a thread of its own
     struct weft__stack reserve;   // for tasks when there is no other stack
     struct weft__stacks stacks;
-    struct weft__queue cache;   // records for the next tasks
-    struct weft__task *zero;    // task zero, if it is this worker's
-    struct weft__task *current; // NULL in the scheduler
-    struct weft__task *dead;    // has ended, and its stack was just left
+    struct weft__queue cache;                  // records for the next tasks
+    struct weft__task *zero;                   // task zero, if it is this worker's
+    WEFT__ATOMIC(struct weft__task *) current; // NULL in the scheduler; others may look
+    struct weft__task *dead;                   // has ended, and its stack was just left
     struct weft__queue ready;
     uint32_t picks_left;   // in this turn
     uint32_t since_start;  // picks since the last start
@@ -93,6 +93,7 @@ struct weft__worker {
     WEFT__ATOMIC(struct weft__node *) inbox; // pushed by any thread, newest first
     WEFT__ATOMIC(uint32_t) sleeping;         // enum weft__sleep
     WEFT__ATOMIC(uint32_t) stopping;
+    WEFT__ATOMIC(uint32_t) thread;  // its id, once it runs
     WEFT__ATOMIC(uint32_t) is_away; // task zero runs: the worker comes back when that waits
 };
 
@@ -123,7 +124,8 @@ static inline void weft__this_worker_set(struct weft__worker *worker) {
 }
 // weft__self for who has asked for its worker already.
 static inline struct weft__waiter *weft__self_of(struct weft__worker *worker) {
-    return worker && worker->current ? &worker->current->waiter : weft__self();
+    struct weft__task *task = worker ? weft__load(&worker->current, relaxed) : NULL;
+    return task ? &task->waiter : weft__self();
 }
 
 // A task that was not started, from a task of the worker itself.

@@ -81,6 +81,7 @@ static void thread_main(void *arg) {
     weft__futex_wake(&launch->state, 1); // a wake of an address that may be gone is harmless
     if (error < 0)
         return;
+    weft__store(&worker->thread, weft__os_thread_id(), relaxed);
     await_go(runtime);
     if (weft__load(&runtime->up, acquire) == GO)
         weft__worker_run(worker);
