@@ -40,6 +40,13 @@ static void *wait_in_thread(void *arg) {
     return NULL;
 }
 
+// Valgrind 3.19 goes on using an alternate stack for handlers that weft_stop has taken away.
+#define needs_sigaltstack()                                                                        \
+    do {                                                                                           \
+        if (test_under_valgrind())                                                                 \
+            skip();                                                                                \
+    } while (0)
+
 // ---- Who gets it ----
 
 static void a_task_gets_the_signal_it_waits_for(void **state) {
@@ -70,6 +77,7 @@ static void task_zero_and_a_plain_thread_get_it_too(void **state) {
 
 static void without_a_runtime_it_works_as_well(void **state) {
     (void)state;
+    needs_sigaltstack();
     expect(weft_signal_hold(usr1, 1), 0);
     send(SIGUSR1);
     expect(weft_signal_wait(usr1, 1), SIGUSR1);
@@ -207,7 +215,7 @@ static void a_stop_gives_the_handlers_back(void **state) {
     expect(flag_value(&handled), 0);
     expect(weft_stop(0), 0);
     send(SIGUSR1);
-    expect(flag_value(&handled), 1);
+    await_flag(&handled, 1);
     expect_that(!is_held(SIGUSR2));
     expect(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = SIG_DFL}, NULL), 0);
 }
@@ -247,6 +255,7 @@ static void a_stop_that_fails_has_given_them_back(void **state) {
 static void what_a_plain_thread_waits_for_survives_a_stop(void **state) {
     (void)state;
     struct waiter waiter = {.signals = usr1, .count = 1};
+    needs_sigaltstack();
     expect(weft_signal_hold(usr2, 1), 0);
     pthread_t thread = thread_start(wait_in_thread, &waiter);
     await_that(is_held(SIGUSR1));
@@ -264,14 +273,14 @@ static void a_program_may_take_one_back(void **state) {
     expect(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = handler_of_the_program}, NULL), 0);
     handled = (struct flag){0};
     send(SIGUSR1);
-    expect(flag_value(&handled), 1);
+    await_flag(&handled, 1);
     expect(weft_signal_hold(usr1, 1), 0); // and we, ours
     send(SIGUSR1);
     expect(weft_signal_wait(usr1, 1), SIGUSR1);
-    expect(flag_value(&handled), 1);
+    await_flag(&handled, 1);
     expect(weft_stop(0), 0);
     send(SIGUSR1);
-    expect(flag_value(&handled), 2);
+    await_flag(&handled, 2);
     expect(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = SIG_DFL}, NULL), 0);
 }
 
@@ -285,6 +294,7 @@ static int status_of(pid_t child) {
 
 static void a_child_has_its_dispositions_and_its_own_waits(void **state) {
     (void)state;
+    needs_sigaltstack();
     expect(weft_signal_hold(usr1, 1), 0);
     pid_t child = fork();
     if (child == 0) {
@@ -327,6 +337,8 @@ static int wait_under_deadlines(void *arg) {
 
 static void a_storm_of_signals_leaves_nothing(void **state) {
     (void)state;
+    (void)signal(SIGUSR1, SIG_IGN); // where a tool holds one back, it may come after the stop
+    (void)signal(SIGUSR2, SIG_IGN);
     for (size_t round = 0; round < times(10); round++) {
         weft_scope scope = {0};
         expect(weft_start(&(weft_options){.driver = "epoll"}), 0);
