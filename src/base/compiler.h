@@ -11,6 +11,7 @@
 // For code that runs at most once in the life of a process: it is laid out away from the hot paths.
 #define WEFT__COLD __attribute__((cold, noinline))
 
+// For the rare part of a function that is called often, so that it costs that no registers.
 #define WEFT__NOINLINE __attribute__((noinline))
 
 // At a fixed distance from the thread's own pointer, in a shared library, too: read without a call.

@@ -35,7 +35,8 @@ void weft__deque_free(struct weft__deque *deque) {
     weft__store(&deque->array, NULL, relaxed);
 }
 
-static struct weft__deque_array *grow(struct weft__deque *deque, int64_t top, int64_t bottom) {
+static WEFT__NOINLINE struct weft__deque_array *grow(struct weft__deque *deque, int64_t top,
+                                                     int64_t bottom) {
     struct weft__deque_array *old = weft__load(&deque->array, relaxed);
     size_t capacity = old ? (size_t)(old->mask + 1) * 2 : CAPACITY_MIN;
     struct weft__deque_array *array = weft__alloc(sizeof *array + capacity * sizeof *array->items);

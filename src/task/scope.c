@@ -145,7 +145,7 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
 
 // What the task has recorded about the error it answers, to be told by who joins. NULL: nothing, or
 // no memory.
-static struct weft__failure *copy_cause(const struct weft__task *task, int result) {
+static WEFT__NOINLINE struct weft__failure *copy_cause(const struct weft__task *task, int result) {
     const struct weft__failure *record = task->waiter.failure;
     if (!record->call || record->code != result)
         return NULL;
@@ -279,8 +279,8 @@ static void close_scope(struct weft__scope *scope, struct weft__waiter *self) {
     weft__foreign_leave();
 }
 
-static void record(struct weft__waiter *self, int error, int interruption,
-                   const struct weft__failure *cause) {
+static WEFT__NOINLINE void record(struct weft__waiter *self, int error, int interruption,
+                                  const struct weft__failure *cause) {
     if (interruption == 0 && cause) {
         *self->failure = *cause;
         return;

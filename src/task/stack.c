@@ -144,7 +144,7 @@ static int add_slab(struct weft__stacks *s) {
 }
 
 // Makes one more stack and puts it on the idle list, which is empty.
-static int make_stack(struct weft__stacks *s) {
+static WEFT__NOINLINE int make_stack(struct weft__stacks *s) {
     int error = reserve_idle(s, s->pooled_count + 1);
     if (error < 0)
         return error;
@@ -176,7 +176,8 @@ static void fill_stack(const struct weft__stacks *s, char *low, size_t size, enu
     weft__tools_asan_taken(low + s->page_size, size - s->page_size);
 }
 
-static int take_apart(struct weft__stacks *s, size_t size, struct weft__stack *ret_stack) {
+static WEFT__NOINLINE int take_apart(struct weft__stacks *s, size_t size,
+                                     struct weft__stack *ret_stack) {
     void *base;
     if (weft__pages_reserve(size, &base) < 0)
         return -ENOMEM;
@@ -215,13 +216,21 @@ int weft__stacks_take(struct weft__stacks *s, size_t size, struct weft__stack *r
 
 // Instead of a guard: the page that would have been it must still be as it was made, zero. Reading
 // it costs no memory, and nothing need be written for it before, or again after a trim.
-static void check_canary(const struct weft__stacks *s, const struct weft__stack *stack) {
+static WEFT__NOINLINE void check_canary(const struct weft__stacks *s,
+                                        const struct weft__stack *stack) {
     const uintptr_t *words = (const uintptr_t *)stack->low;
     for (size_t i = 0; i < s->page_size / sizeof *words; i++)
         if (words[i] != 0)
             PANIC("a task has overflowed its stack of %zu bytes, found when it ended: "
                   "raise its stack_size",
                   stack->size);
+}
+
+static WEFT__NOINLINE void give_apart(struct weft__stacks *s, const struct weft__stack *stack) {
+    weft__pages_release(stack->low, stack->size);
+    weft__pages_guards_gone(1, stack->guard);
+    s->guarded_counts[stack->guard]--;
+    s->reserved_bytes -= stack->size;
 }
 
 void weft__stacks_give(struct weft__stacks *s, struct weft__stack *stack) {
@@ -233,10 +242,7 @@ void weft__stacks_give(struct weft__stacks *s, struct weft__stack *stack) {
         check_canary(s, stack);
     weft__own_add(&s->in_use, -(size_t)1);
     if (stack->is_apart) {
-        weft__pages_release(stack->low, stack->size);
-        weft__pages_guards_gone(1, stack->guard);
-        s->guarded_counts[stack->guard]--;
-        s->reserved_bytes -= stack->size;
+        give_apart(s, stack);
     } else {
         uintptr_t colour = (uintptr_t)(end - stack->top) / CACHE_LINE_SIZE;
         s->idle[s->idle_count++] =

@@ -50,7 +50,8 @@ static bool grow(struct weft__task_pool *pool) {
 }
 
 // Returns one and puts a few more at hand.
-static struct weft__node *fetch(struct weft__task_pool *pool, struct weft__queue *cache) {
+static WEFT__NOINLINE struct weft__node *fetch(struct weft__task_pool *pool,
+                                               struct weft__queue *cache) {
     weft__lock(&pool->lock);
     struct weft__node *node = NULL;
     if (pool->free.count > 0 || grow(pool))
@@ -69,7 +70,7 @@ struct weft__task *weft__task_take(struct weft__task_pool *pool, struct weft__qu
 }
 
 // Where more tasks end than start, what is too much goes back for the others.
-static void give_back(struct weft__task_pool *pool, struct weft__queue *cache) {
+static WEFT__NOINLINE void give_back(struct weft__task_pool *pool, struct weft__queue *cache) {
     weft__lock(&pool->lock);
     while (cache->count > BATCH)
         weft__queue_push(&pool->free, weft__queue_pop(cache));

@@ -17,7 +17,7 @@ static const int64_t TRIM_EVERY_NS = 1000000000;
 static const int64_t STARVED_FOR_NS = 100000000; // then a stack is asked for again
 
 // Every task with a stack may set a timer, without asking for memory then.
-static bool grow_timers(struct weft__worker *worker) {
+static WEFT__NOINLINE bool grow_timers(struct weft__worker *worker) {
     uint32_t capacity = worker->timers.capacity > 0 ? worker->timers.capacity * 2 : TIMERS_MIN;
     struct weft__timer_entry *heap = weft__alloc(capacity * sizeof *heap);
     struct weft__timer_slot *slots = weft__alloc(capacity * sizeof *slots);
