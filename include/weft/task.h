@@ -81,8 +81,8 @@ int weft_priv_start(const weft_options *options, size_t size);
 ///   grace_ns  nanoseconds, >= 0; INT64_MAX: as long as it takes. To let tasks finish first, join
 ///             their scope inside a weft_within, then stop.
 /// Returns 0: the caller is a plain thread again and open handles stay open; or
-///   -ETIMEDOUT  tasks were still alive after the grace (how many: a log line); the runtime goes on
-///               and they stay cancelled: call again
+///   -ETIMEDOUT  tasks were still alive after the grace (a log line names some); the runtime goes
+///               on and they stay cancelled: call again
 ///   -EPERM      not called by task zero; with own_threads, called by a task
 ///   -ENOENT     no runtime runs
 ///   -EBUSY      another thread stops it already (own_threads)

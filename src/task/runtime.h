@@ -77,6 +77,9 @@ bool weft__runtime_look_if_over(struct weft__runtime *runtime);
 uint64_t weft__runtime_living(struct weft__runtime *runtime);
 size_t weft__runtime_parked(struct weft__runtime *runtime);
 
+// After a weft_stop in vain: a log line with the names of some (stragglers.c).
+void weft__runtime_name_living(struct weft__runtime *runtime);
+
 // The one that runs, or NULL. For tests and reports.
 struct weft__runtime *weft__runtime_now(void);
 

@@ -202,7 +202,7 @@ static bool cancel_one(struct weft__scope *scope, int64_t now) {
 // The scope after `scope` in depth-first order inside `top`, locked; it and all it passes are
 // unlocked.
 static struct weft__scope *next_scope(struct weft__scope *top, struct weft__scope *scope,
-                                      bool goes_down, struct weft__waiter *self) {
+                                      bool goes_down, const struct weft__worker *worker) {
     struct weft__list *node = goes_down ? weft__list_first(&scope->children) : NULL;
     while (!node && scope != top) {
         struct weft__scope *parent = scope->parent;
@@ -215,7 +215,7 @@ static struct weft__scope *next_scope(struct weft__scope *top, struct weft__scop
         return NULL;
     }
     struct weft__scope *next = WEFT__CONTAINER(node, struct weft__scope, sibling);
-    enter(next, self);
+    weft__biased_lock(&next->lock, worker);
     return next;
 }
 
@@ -226,8 +226,15 @@ void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self) {
     weft__foreign_enter();
     enter(scope, self);
     for (struct weft__scope *at = scope; at;)
-        at = next_scope(scope, at, cancel_one(at, now), self);
+        at = next_scope(scope, at, cancel_one(at, now), self->worker);
     weft__foreign_leave();
+}
+
+void weft__scope_walk(struct weft__scope *top, const struct weft__worker *worker,
+                      void (*visit)(struct weft__scope *scope, void *arg), void *arg) {
+    weft__biased_lock(&top->lock, worker);
+    for (struct weft__scope *at = top; at; at = next_scope(top, at, true, worker))
+        visit(at, arg);
 }
 
 void weft_cancel(weft_scope *public) {

@@ -47,6 +47,10 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
 // A task of the scope has ended with `result`. The scope may be gone when this returns.
 void weft__scope_remove(struct weft__scope *scope, struct weft__task *task, int result);
 void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self);
+// Visits `top` and all below it, each before those below it and with its lock held, so that its
+// tasks stay while it is visited. `worker` is the calling thread's, or NULL.
+void weft__scope_walk(struct weft__scope *top, const struct weft__worker *worker,
+                      void (*visit)(struct weft__scope *scope, void *arg), void *arg);
 
 extern uint32_t
     weft__fork_epoch; // how many forks away from the first process; set in runtime.c's fork handler

@@ -167,9 +167,7 @@ int weft_stop(int64_t grace_ns) {
         weft__signals_end();
         return 0;
     }
-    unsigned long long living = weft__runtime_living(runtime);
-    weft__log(WEFT__LOG_WARN, "stop: %llu task%s still alive after the grace", living,
-              living == 1 ? " is" : "s are");
+    weft__runtime_name_living(runtime);
     weft__store(&runtime->stopper, NULL, seq_cst);
     return (int)weft__failed_text(self, "stop", "", "tasks are still alive", error);
 }

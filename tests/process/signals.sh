@@ -31,7 +31,11 @@ check "thread: SIGTERM under load closes every connection" ends_under_load TERM
 start stubborn "$here/stubborn"
 until_true is_in "$work/stubborn.out" '^ready$' || fail "stubborn does not start"
 kill -INT "$pid"
-until_true is_in "$work/stubborn.err" 'still alive after the grace' || fail "the stop does not end"
+until_true is_in "$work/stubborn.err" 'mule (stubborn)' || fail "the straggler is not named"
+names_it() {
+    is_in "$work/stubborn.err" '^weft: stop: 1 task is still alive after the grace: mule '
+}
+check "a task that did not end is named" names_it
 dies_of_the_second() {
     ending_of "$pid" INT
     equal 130 "$status"

@@ -17,7 +17,7 @@ static int stubborn(void *arg) {
 int main(void) {
     static weft_scope scope;
     const int ending[] = {SIGINT};
-    weft_must(weft_start(&(weft_options){.workers = 2}));
+    weft_must(weft_start(&(weft_options){.workers = 2, .watchdog_ns = -1}));
     weft_must(weft_signal_hold(ending, 1));
     weft_must(
         weft_go_with(&scope, stubborn, NULL, &(weft_task_options){.name = "mule", .worker = 2}));
