@@ -27,6 +27,11 @@ file(GLOB weft_sources CONFIGURE_DEPENDS
 if(NOT WEFT_HAVE_URING)
     list(FILTER weft_sources EXCLUDE REGEX "/src/driver/uring[^/]*\\.c$")
 endif()
+set(weft_debug_sources ${PROJECT_SOURCE_DIR}/src/os/mutex_watch.c
+    ${PROJECT_SOURCE_DIR}/src/task/leave_check.c)
+if(NOT WEFT_DEBUG)
+    list(REMOVE_ITEM weft_sources ${weft_debug_sources})
+endif()
 if(NOT weft_context STREQUAL "ucontext")
     list(FILTER weft_sources EXCLUDE REGEX "/src/task/context_ucontext\\.c$")
     file(GLOB weft_context_source CONFIGURE_DEPENDS src/task/context_${weft_context}.S)
@@ -44,6 +49,9 @@ if(WEFT_HAVE_URING)
 endif()
 if(weft_context STREQUAL "ucontext")
     target_compile_definitions(weft_internal INTERFACE WEFT__CONTEXT_UCONTEXT=1)
+endif()
+if(WEFT_DEBUG)
+    target_compile_definitions(weft_internal INTERFACE WEFT_DEBUG=1)
 endif()
 
 add_library(weft_objects OBJECT ${weft_sources})
@@ -77,6 +85,9 @@ endforeach()
 
 # Until 1.0 every minor version may change the ABI, hence the minor in the soname.
 set(weft_map ${PROJECT_SOURCE_DIR}/src/weft.map)
+if(WEFT_DEBUG)
+    set(weft_map ${PROJECT_SOURCE_DIR}/src/weft_debug.map)
+endif()
 set_target_properties(weft_shared PROPERTIES
     EXPORT_NAME weft
     VERSION ${PROJECT_VERSION}
@@ -99,6 +110,9 @@ else()
     message(STATUS "weft: no io_uring: WEFT_URING is off")
 endif()
 message(STATUS "weft: context switch: ${weft_context}")
+if(WEFT_DEBUG)
+    message(STATUS "weft: debug checks: a task that suspends while it holds a pthread mutex")
+endif()
 if(WEFT_SANITIZE)
     message(STATUS "weft: sanitizers: ${WEFT_SANITIZE}")
 endif()

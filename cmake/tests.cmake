@@ -78,6 +78,9 @@ endif()
 if(NOT CMAKE_CXX_COMPILER)
     list(FILTER unit_sources EXCLUDE REGEX "\\.(cc|cpp)$")
 endif()
+if(WEFT_SANITIZE) # a sanitizer stands in front of the same functions
+    list(FILTER unit_sources EXCLUDE REGEX "/test_leave_check[.]c$")
+endif()
 foreach(source ${unit_sources})
     cmake_path(GET source STEM program)
     string(REGEX REPLACE "^test_" "" name ${program})
@@ -93,6 +96,12 @@ foreach(source ${unit_sources})
     target_link_libraries(unit_${name} PRIVATE weft_test_support weft_internal PkgConfig::CMOCKA)
     weft_test(unit.${name} unit 60 ${WEFT_TEST_LAUNCHER} $<TARGET_FILE:unit_${name}>)
 endforeach()
+
+# What a debug build has in addition is tested in every build, put in front of the library.
+if(TARGET unit_leave_check AND NOT WEFT_DEBUG)
+    target_sources(unit_leave_check PRIVATE ${weft_debug_sources} src/task/worker.c)
+    target_compile_definitions(unit_leave_check PRIVATE WEFT_DEBUG=1)
+endif()
 
 # --- conformance ------------------------------------------------------------------------------
 file(GLOB conformance_sources CONFIGURE_DEPENDS tests/conformance/*.c)
@@ -177,7 +186,8 @@ if(WEFT_TEST_LAUNCHER MATCHES "valgrind")
 endif()
 
 # --- the tree and the artefacts, in the plain build only --------------------------------------
-if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND AND CMAKE_CXX_COMPILER)
+if(NOT WEFT_SANITIZE AND NOT WEFT_DEBUG AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND AND
+   CMAKE_CXX_COMPILER)
     set(tools ${PROJECT_SOURCE_DIR}/tools)
     weft_test(style tools 120 ${Python3_EXECUTABLE} ${tools}/check_style.py ${PROJECT_SOURCE_DIR})
     weft_test(layering tools 60 ${Python3_EXECUTABLE} ${tools}/check_layers.py

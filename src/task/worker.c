@@ -202,6 +202,7 @@ static struct weft__context *enter(struct weft__worker *worker, struct weft__tas
 }
 
 static void leave(struct weft__worker *worker, struct weft__task *task) {
+    weft__worker_check_leave(task, "suspends");
     struct weft__task *next = pick(worker);
     if (next == task) {
         (void)enter(worker, task);
@@ -220,6 +221,7 @@ void weft__worker_count_end(struct weft__worker *worker) {
 }
 
 void weft__worker_finish(struct weft__worker *worker, struct weft__task *task) {
+    weft__worker_check_leave(task, "ends");
     struct weft__task *next = pick(worker);
     worker->dead = task;
     weft__context_switch_last(&task->context, enter(worker, next));

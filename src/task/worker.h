@@ -167,6 +167,16 @@ void weft__worker_yield(struct weft__worker *worker);
 // look at them are enough.
 void weft__worker_end_turn(struct weft__worker *worker);
 
+// In leave_check.c, in a debug build only: the task leaves ("suspends", "ends"), and the log says
+// so if it holds a pthread mutex.
+#if WEFT_DEBUG
+void weft__worker_check_leave(const struct weft__task *task, const char *how);
+#else
+static inline void weft__worker_check_leave(const struct weft__task *task, const char *how) {
+    (void)task, (void)how;
+}
+#endif
+
 // Says so when a task of the calling thread's worker runs over the end of its stack, before the
 // process ends by SIGSEGV (overflow.c). Returns 0 or a negative errno.
 int weft__overflow_watch(void);
