@@ -2,8 +2,9 @@
 //
 // The lock that is biased to its first owner.
 //
-// Models src/os/lock.h, rules 1 to 4: weft__biased_lock, weft__biased_unlock, weft__bias_to,
-// weft__bias_ended; in src/os/lock.c weft__biased_lock_slow and heavy_barrier.
+// Models src/os/lock.h, rules 1 to 4: weft__biased_enter, weft__biased_lock,
+// weft__biased_try, weft__biased_unlock, weft__bias_to, weft__bias_ended; in src/os/lock.c
+// weft__biased_lock_slow, weft__biased_try_slow and heavy_barrier.
 //
 // Two threads that have a name enter a few times and, once inside, ask for the bias or not; a third
 // has none. What is done inside is a plain read, add, write through the store buffers, so that an
@@ -35,8 +36,8 @@
 #define NAME(t)     (t == NAMELESS -> 0 : 2 * t + 2)
 #define ENDED(name) (name + 1)
 
-#define ROUNDS(t) (t == 0 -> 3 : 2)
-#define ALL       7
+#define ROUNDS(t) (3 - t)
+#define ALL       6
 
 byte holders;
 byte done; // rounds
@@ -59,6 +60,10 @@ inline heavy_barrier(t) {
     od;
     other = 0
 #endif
+}
+
+inline unlock_ordinary(t) {
+    d_step { MAY_MODIFY(t, LOCK) -> modify(t, LOCK, 0) }
 }
 
 inline lock_slow(t) {
@@ -86,7 +91,7 @@ inline lock_slow(t) {
     STORE(t, IS_BIASED, 0)
 }
 
-inline lock(t) {
+inline enter(t) { // weft__biased_enter, to `is_in`
     is_in = 0;
     if
     :: NAME(t) && LOAD(t, OWNER) == NAME(t) ->
@@ -109,12 +114,39 @@ inline lock(t) {
 #endif
         fi
     :: else
-    fi;
+    fi
+}
+
+inline lock(t) {
+    enter(t);
     if
     :: is_in
     :: else -> lock_slow(t)
     fi;
     is_in = 0
+}
+
+inline try(t) { // to `is_in`, also by the ordinary lock
+    enter(t);
+    if
+    :: !is_in && LOAD(t, LOCK) == 0 && MAY_MODIFY(t, LOCK) ->
+        CAS(t, LOCK, 0, 1, seen);
+        is_in = seen == 0;
+        seen = LOAD(t, OWNER);
+        if
+        :: is_in && seen && seen % 2 == 0 ->
+#ifndef PLANT_TRY_TAKES_WHAT_IS_OWNED
+            unlock_ordinary(t);
+            is_in = 0
+#else
+            STORE(t, IS_BIASED, 0)
+#endif
+        :: is_in && !(seen && seen % 2 == 0) -> STORE(t, IS_BIASED, 0)
+        :: else
+        fi;
+        seen = 0
+    :: else
+    fi
 }
 
 inline bias_to(t) {
@@ -134,7 +166,7 @@ inline bias_to(t) {
 inline unlock(t) {
     if
     :: LOAD(t, IS_BIASED) -> STORE(t, INSIDE, 0)
-    :: else -> d_step { MAY_MODIFY(t, LOCK) -> modify(t, LOCK, 0) }
+    :: else -> unlock_ordinary(t)
     fi
 }
 
@@ -152,7 +184,15 @@ active [THREADS] proctype user() {
     bit is_in;
     do
     :: rounds < ROUNDS(t) ->
-        lock(t);
+        if
+        :: true -> lock(t)
+        :: rounds == 1 ->
+            try(t);
+            if
+            :: is_in -> is_in = 0
+            :: else -> lock(t)
+            fi
+        fi;
         work(t);
         if
         :: NAME(t) -> bias_to(t)

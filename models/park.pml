@@ -3,7 +3,7 @@
 // The word of a waiter: park and unpark, and how a thread's record changes sides.
 //
 // Models src/task/park.c, rules 1 to 4: weft__park, park_thread, wake_thread, weft__unpark,
-// weft__unpark_own, count_wake, weft__wakers_drain; in src/task/worker.c weft__worker_adopt and
+// weft__unpark_own, is_zero_here, count_wake, weft__wakers_drain; in src/task/worker.c weft__worker_adopt and
 // weft__worker_release; in src/task/thread.c end.
 //
 // A thread waits until the first waker has told it something, becomes task zero of a worker, waits

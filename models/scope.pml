@@ -154,43 +154,50 @@ inline cancel(top) {
 
 // ---- Joining ---------------------------------------------------------------------------------
 
-inline close_scope(s) { // whose lock is held
+// With the lock of s: takes that of p as well, at once or by letting go of the other one.
+inline enter_parent(p, s) {
+    atomic {
+        if
+        :: !is_locked[p] -> assert(is_there[p]); is_locked[p] = 1; is_kept = 1
+        :: true -> is_kept = 0 // it is locked, or another's
+        fi
+    };
+    if
+    :: is_kept
+#ifdef PLANT_CHILD_LOCKED_FIRST
+    :: else -> lock(p)
+#else
+    :: else ->
+        unlock(s);
+        lock(p);
+        lock(s)
+#endif
+    fi
+}
+
+inline close_scope(s) { // called with its lock held
 #ifndef PLANT_NO_FOREIGN_SECTION
     foreign++;
 #endif
     do
     :: p = parent[s];
-#ifdef PLANT_UNLINKED_WITHOUT_PARENT
-        if
-        :: p != NOBODY -> child[p] = NOBODY; p = NOBODY
-        :: else
-        fi;
-        break
-#else
         if
         :: p == NOBODY -> break
         :: else
         fi;
-#ifdef PLANT_CHILD_LOCKED_FIRST
-        lock(p);
-        break
-#else
-        if // enter_parent
-        :: atomic { !is_locked[p] || !is_there[p] -> assert(is_there[p]); is_locked[p] = 1 };
-            break
-        :: else ->
-            unlock(s);
-            lock(p);
-            lock(s);
-            if
-            :: parent[s] == p -> break
-            :: else -> unlock(p)
-            fi
+#ifdef PLANT_UNLINKED_WITHOUT_PARENT
+        child[p] = NOBODY;
+        p = NOBODY;
+        break;
+#endif
+        enter_parent(p, s);
+        if
+        :: is_kept || parent[s] == p -> break
+        :: else -> unlock(p)
         fi
-#endif
-#endif
     od;
     atomic {
+        is_kept = 0;
         parent[s] = NOBODY;
         if
         :: p != NOBODY -> child[p] = NOBODY
@@ -251,7 +258,7 @@ inline live(m) { // ends by itself, or when it is cancelled
 
 proctype task(byte m) {
     byte at, next, p, joiner;
-    bit is_expired, is_passed_on, has_deadline;
+    bit is_expired, is_passed_on, has_deadline, is_kept;
     if
     :: m == FIRST ->
 #ifdef TREE
@@ -273,7 +280,7 @@ proctype task(byte m) {
 
 active proctype thread() {
     byte at, next, p;
-    bit is_expired, is_passed_on, has_deadline;
+    bit is_expired, is_passed_on, has_deadline, is_kept;
     if
     :: has_deadline = 1
     :: true

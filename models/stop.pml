@@ -3,9 +3,9 @@
 // weft_stop: when all tasks have ended, who may come in meanwhile, and when the runtime may go.
 //
 // Models, in src/task/stop.c: weft__runtime_living, weft__runtime_look_if_over,
-// weft__runtime_enter, weft__runtime_leave, close_if_over, wait_for_all; in src/task/park.c, rule
-// 5: weft__foreign_enter, weft__foreign_leave, weft__foreign_drain; in src/task/runtime.c
-// weft__runtime_begin_stop and weft__runtime_end; in src/task/runtime.h weft__runtime_count; in
+// weft__runtime_enter, weft__runtime_leave, close_if_over, wait_for_all; in src/task/runtime.h
+// weft__runtime_count; in src/task/park.c, rule 5: weft__foreign_enter, weft__foreign_leave,
+// weft__foreign_drain; in src/task/runtime.c weft__runtime_begin_stop and weft__runtime_end; in
 // src/task/worker.c run, weft__worker_nudge and sleep_in_driver.
 //
 // A worker has a task, a plain thread starts another, and a third thread stops the runtime. With
