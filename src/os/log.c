@@ -8,12 +8,13 @@
 #include "os/lock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 1024 };
+enum { LINE_SIZE = 1024, PATIENCE_MS = 1000 };
 
 static struct {
     struct weft__lock lock; // guards the two below
@@ -69,24 +70,52 @@ static int level_of_stderr(void) {
     return level;
 }
 
-// stderr may be a pipe whose reader is gone, and SIGPIPE never arises: it is blocked for this
-// thread while the line is written, and taken back if this write has raised it (signal(7): it goes
-// to the thread that wrote). Nothing can be done about a line that cannot be written.
-static void write_line(const char *line, size_t size) {
+// A descriptor that is non-blocking and full is given so much time, again and again.
+static int write_all(int fd, const char *data, size_t size, int patience_ms) {
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        struct pollfd ready = {.fd = fd, .events = POLLOUT};
+        if (n < 0 && errno == EAGAIN && poll(&ready, 1, patience_ms) == 1)
+            continue;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        data += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+// It may be a pipe whose reader is gone, and SIGPIPE never arises: it is blocked for this thread
+// while the text is written, and taken back if this write has raised it (signal(7): it goes to the
+// thread that wrote).
+static int write_quietly(int fd, const char *data, size_t size, int patience_ms) {
     sigset_t sigpipe, before, pending;
     sigemptyset(&sigpipe);
     sigaddset(&sigpipe, SIGPIPE);
     sigpending(&pending);
-    if (pthread_sigmask(SIG_BLOCK, &sigpipe, &before) != 0)
-        return;
-    ssize_t n;
-    do
-        n = write(STDERR_FILENO, line, size);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+    int error = -pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
+    if (error < 0)
+        return error;
+    error = write_all(fd, data, size, patience_ms);
+    if (error == -EPIPE && !sigismember(&pending, SIGPIPE))
         while (sigtimedwait(&sigpipe, NULL, &(struct timespec){0}) < 0 && errno == EINTR)
             continue;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+int weft__os_write(int fd, const char *data, size_t size) {
+    return write_quietly(fd, data, size, PATIENCE_MS);
+}
+
+bool weft__log_line(const char *line) {
+    weft__lock(&target.lock);
+    weft__log_sink *sink = target.sink;
+    void *context = target.context;
+    weft__unlock(&target.lock);
+    if (sink != NULL)
+        sink(WEFT__LOG_INFO, line, context);
+    return sink != NULL;
 }
 
 // "weft: TEXT\n" for stderr; a sink gets TEXT alone.
@@ -110,6 +139,6 @@ void weft__log(enum weft__log_level level, const char *format, ...) {
         sink((int)level, line + start, context);
         return;
     }
-    line[text.length] = '\n'; // in the place of the NUL
-    write_line(line, text.length + 1);
+    line[text.length] = '\n';                                     // in the place of the NUL
+    (void)write_quietly(STDERR_FILENO, line, text.length + 1, 0); // what fails here is lost
 }

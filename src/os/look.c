@@ -8,7 +8,7 @@
 //    has to change. The handler unwinds its own thread and answers.
 // 3. One question at a time. It stays asked until its thread has answered, however late, because a
 //    signal that nobody claims would end the process; who asked waits for ANSWER_NS and then goes
-//    without.
+//    without. So does who comes while somebody else asks.
 #include "os/look.h"
 
 #include "os/fault.h"
@@ -82,12 +82,37 @@ static uint64_t status_number(const char *status, const char *field, int base, u
     return line ? strtoull(line + strlen(field), NULL, base) : otherwise;
 }
 
+// ThreadSanitizer takes SIGBUS for a fault and runs the handler at once, in the middle of its own
+// locks.
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#define UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define UNDER_TSAN 0
+#endif
+
 static bool may_be_asked(uint32_t thread_id) {
     char status[FILE_SIZE];
-    if (!weft__fault_is_watched(SIGBUS) || !read_file(thread_id, "status", status, sizeof status))
+    if (UNDER_TSAN || !weft__fault_is_watched(SIGBUS) ||
+        !read_file(thread_id, "status", status, sizeof status))
         return false;
     uint64_t blocked = status_number(status, "\nSigBlk:", 16, UINT64_MAX);
     return status_number(status, "\nTracerPid:", 10, 1) == 0 && (blocked >> (SIGBUS - 1) & 1) == 0;
+}
+
+// ---- Who asks -------------------------------------------------------------------------------
+
+static WEFT__ATOMIC(int) asking; // the process in which somebody does; 0: none
+
+// Not before a fork(2): who asked then is not in this process.
+static bool begin_asking(void) {
+    int found = weft__load(&asking, relaxed), self = getpid();
+    return found != self && weft__cas(&asking, &found, self, acquire);
+}
+
+static void end_asking(void) {
+    weft__store(&asking, 0, release);
 }
 
 // ---- A thread that waits --------------------------------------------------------------------
@@ -115,17 +140,18 @@ static bool follows_call(uintptr_t address) {
 
 size_t weft__look_calls(uintptr_t pc, uintptr_t sp, uintptr_t top, uintptr_t *ret_calls,
                         size_t capacity) {
-    static uintptr_t words[SEARCHED_SIZE / sizeof(uintptr_t)]; // one report at a time
+    static uintptr_t words[SEARCHED_SIZE / sizeof(uintptr_t)]; // too many for a task's stack
     size_t count = 0;
     if (capacity > 0)
         ret_calls[count++] = pc;
-    if (sp >= top)
+    if (sp >= top || !begin_asking())
         return count;
     struct iovec here = {words, sizeof words}, there = {(void *)sp, top - sp};
     ssize_t size = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
     for (ssize_t i = 0; i < size / (ssize_t)sizeof *words && count < capacity; i++)
         if (weft__symbol_is_code(words[i] - LONGEST_CALL) && follows_call(words[i]))
             ret_calls[count++] = words[i];
+    end_asking();
     return count;
 }
 
@@ -204,19 +230,25 @@ static bool ask(uint32_t thread_id, uint32_t *ret_answers) {
     return false;
 }
 
-size_t weft__look_calls_running(uint32_t thread_id, uintptr_t *ret_calls, size_t capacity) {
-    uint32_t seen;
-    if (!ask(thread_id, &seen))
-        return 0;
+static bool await_answer(uint32_t seen) {
     int64_t until = weft__clock_monotonic_ns() + ANSWER_NS;
     while (weft__load(&question.answers, acquire) == seen)
         if (weft__clock_monotonic_ns() >= until)
-            return 0;
+            return false;
         else
             weft__futex_wait(&question.answers, seen, until);
-    size_t count = question.count < capacity ? question.count : capacity;
-    for (size_t i = 0; i < count; i++)
-        ret_calls[i] = (uintptr_t)question.calls[i];
+    return true;
+}
+
+size_t weft__look_calls_running(uint32_t thread_id, uintptr_t *ret_calls, size_t capacity) {
+    uint32_t seen;
+    size_t count = 0;
+    if (!begin_asking())
+        return 0;
+    if (ask(thread_id, &seen) && await_answer(seen))
+        for (; count < question.count && count < capacity; count++)
+            ret_calls[count] = (uintptr_t)question.calls[count];
+    end_asking();
     return count;
 }
 

@@ -106,5 +106,10 @@ typedef void weft__log_sink(int level, const char *text, void *context);
 void weft__log_to(weft__log_sink *sink, void *context);
 void weft__log(enum weft__log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// One line, without its end, to the sink; false: there is none.
+bool weft__log_line(const char *line);
+
+// Writes all of it to a descriptor, blocking the thread. No SIGPIPE arises. 0 or a negative errno.
+int weft__os_write(int fd, const char *data, size_t size);
 
 #endif
