@@ -43,6 +43,7 @@
 #define WEFT_H
 
 #include <weft/addr.h>
+#include <weft/debug.h>
 #include <weft/error.h>
 #include <weft/io.h>
 #include <weft/net.h>

@@ -56,6 +56,10 @@ typedef struct weft_options {
     /// task that computes are not told with no_overflow_report, because they are asked for by
     /// SIGBUS.
     int64_t watchdog_ns;
+    /// 1: on SIGQUIT (Ctrl-\, kill -QUIT) a thread of weft's prints all tasks, as weft_dump(-1)
+    /// does, and the program goes on; until weft_stop. It works also when every worker is stuck. A
+    /// handler that was there before is called as well.
+    int dump_on_sigquit;
 } weft_options;
 
 /// Starts the runtime. The calling thread becomes worker 0 and its caller task zero; tasks run

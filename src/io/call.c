@@ -148,6 +148,7 @@ int64_t weft__call_perform(struct weft__call *call, struct weft__op *op) {
     op->owner = &call->turn; // it is not done before we wait
     op->done = op_done_at_handle;
     weft__turn_waits(&call->turn);
+    weft__waits(call->self, call->name, call->h, NULL);
     result = await(call->self, &call->turn, op, &call->is_interrupted);
     weft__turn_waited(&call->turn);
     return result;

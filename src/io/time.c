@@ -41,6 +41,7 @@ int weft_sleep(int64_t ns) {
         return -ENOMEM;
     int code = weft__enter(self);
     if (code == 0 && ns > 0) {
+        weft__waits(self, "sleep", 0, NULL);
         int64_t now = weft__fresh_now(self);
         code = sleep_until(self, ns > INT64_MAX - now ? INT64_MAX : now + ns);
     }

@@ -33,6 +33,7 @@ struct race {
     size_t count, started;
     int64_t next_at; // when the next one starts
     int64_t error;   // of the last to fail
+    char text[WEFT_ADDR_TEXT_SIZE];
 };
 
 // ---- One attempt ----------------------------------------------------------------------------
@@ -125,6 +126,15 @@ static int64_t end_race(struct race *race, int64_t winner) {
     return winner;
 }
 
+// For reports.
+static void say_what_for(struct race *race) {
+    const struct weft__making *making = race->making;
+    const char *where = making->where;
+    if (!where)
+        where = weft_addr_text(making->addr, race->text);
+    weft__waits(making->self, "connect", 0, where);
+}
+
 // Returns the index of the winner, or an error: the last failure, or the interruption.
 static int64_t run_race(struct race *race) {
     struct weft__waiter *self = race->making->self;
@@ -148,6 +158,7 @@ static int64_t run_race(struct race *race) {
             return race->error;
         int64_t at = weft__interrupt_at(self);
         int64_t next_at = race->started < race->count ? race->next_at : INT64_MAX;
+        say_what_for(race);
         weft__park(self, at < next_at ? at : next_at);
     }
 }
@@ -159,6 +170,7 @@ static int connect_first(struct weft__making *making, const weft_addr *list, siz
     for (size_t i = 0; i < race.count; i++)
         race.attempts[i].addr = list[i];
     int64_t winner = end_race(&race, run_race(&race));
+    weft__waits(making->self, "connect", 0, NULL); // what was said lies in the race
     if (winner < 0)
         return (int)winner;
     struct attempt *attempt = &race.attempts[winner];

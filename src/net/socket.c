@@ -85,7 +85,10 @@ static int look_up(struct weft__making *making, const struct weft__where *where,
     struct weft__op_resolve resolve = {
         .host = where->host, .port = where->port, .ret_list = ret_list, .capacity = capacity};
     struct weft__op op = {.kind = WEFT__OP_RESOLVE, .fd = -1, .resolve = &resolve};
-    return (int)weft__perform(making->self, &op, &making->is_interrupted);
+    weft__waits(making->self, "resolve", 0, making->where);
+    int64_t result = weft__perform(making->self, &op, &making->is_interrupted);
+    weft__waits(making->self, "resolve", 0, NULL); // the text was the caller's
+    return (int)result;
 }
 
 int weft__where_resolve(struct weft__making *making, weft_addr *ret_list, size_t capacity) {

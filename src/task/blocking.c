@@ -188,6 +188,7 @@ int weft__blocking_call(struct weft__blocking *pool, struct weft__waiter *self, 
     if (error < 0)
         return error;
     int interruption = 0;
+    weft__waits(self, "blocking", 0, NULL);
     while (weft__load(&job.state, acquire) != DONE) {
         if (interruption == 0 && (interruption = weft__interrupted(self)) < 0) {
             if (take_back(pool, &job))

@@ -5,6 +5,7 @@
 #include "task/context.h"
 
 #include "base/assert.h"
+#include "base/atomic.h"
 #include "task/context_machine.h"
 #include "task/context_tools.h"
 
@@ -67,6 +68,12 @@ static inline __attribute__((always_inline)) void jump(struct weft__context *fro
         weft__context_jump_first(from, to);
     else
         weft__context_jump(from, to);
+}
+
+bool weft__context_has_stopped(const struct weft__context *c) {
+    void *sp = *(void *const volatile *)&c->sp; // the machine's jump writes it, with release
+    weft__fence(acquire);
+    return sp != NULL;
 }
 
 void weft__context_switch(struct weft__context *from, struct weft__context *to) {

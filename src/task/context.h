@@ -48,7 +48,7 @@ struct weft__cxx_globals {
 
 // Owned by the thread it runs on. Only `sp` is known to the assembly, which wants it first.
 struct weft__context {
-    void *sp;                             // where the registers lie while the context does not run
+    void *sp; // where the registers lie while the context does not run; NULL while it does
     struct weft__cxx_globals *cxx_thread; // while it runs: where the thread's own are, or NULL
     void *caught_exceptions;              // its own, while it does not run
     unsigned int uncaught_count;
@@ -81,6 +81,15 @@ void weft__context_switch(struct weft__context *from, struct weft__context *to);
 
 // The same for a context that never runs again; afterwards its stack can be given back.
 void weft__context_switch_last(struct weft__context *from, struct weft__context *to);
+
+// Whether `c` does not run and lies on its stack, which can then be read. Any thread may ask; the
+// caller knows that it will stay so.
+bool weft__context_has_stopped(const struct weft__context *c);
+
+// Calls fn(arg) as if `c` had called it: a backtrace taken there goes on into c's frames. `c` does
+// not run, has run before, and stays as it is until fn returns. From any thread. With ucontext,
+// which does not tell where a context has stopped, it does nothing.
+void weft__context_look(struct weft__context *c, void (*fn)(void *), void *arg);
 
 // Releases what a checker attached to `c`, which does not run. An empty one is nothing.
 void weft__context_drop(struct weft__context *c);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The context switch of 64-bit Arm (AAPCS64): the two functions of context_machine.h.
+// The context switch of 64-bit Arm (AAPCS64): the functions of context_machine.h.
 //
 // A context that does not run looks like this, from its saved stack pointer up:
 //     +0 x19 x20   +16 x21 x22   +32 x23 x24   +48 x25 x26   +64 x27 x28
@@ -47,8 +47,9 @@
         .cfi_rel_offset d15, 152
 
         mov     x9, sp
-        str     x9, [x0]                // from->sp
+        stlr    x9, [x0]                // from->sp
         ldr     x9, [x1]                // to->sp: another stack, the same layout
+        str     xzr, [x1]
         mov     sp, x9
 
         // The copies on the stack stay where they are until `sp` moves: the description holds.
@@ -162,6 +163,46 @@ weft__context_frame:
         ret
         .cfi_endproc
         .size   weft__context_frame, . - weft__context_frame
+
+// void weft__context_look(struct weft__context *c x0, void (*fn)(void *) x1, void *arg x2)
+// Only the description of this frame looks at the context: it says that the caller's registers lie
+// where `c` keeps its own, so an unwinder that comes up from fn goes on into c's frames.
+        .globl  weft__context_look
+        .hidden weft__context_look
+        .type   weft__context_look, %function
+        .p2align 4
+weft__context_look:
+        .cfi_startproc
+        hint    #34                     // bti c
+        stp     x19, x30, [sp, #-16]!
+        .cfi_def_cfa_offset 16
+        .cfi_rel_offset x19, 0
+        .cfi_rel_offset x30, 8
+        ldr     x19, [x0]               // a register that fn keeps
+        mov     x0, x2
+        .cfi_remember_state
+        .cfi_def_cfa x19, 160
+        .cfi_offset x19, -160
+        .cfi_offset x20, -152
+        .cfi_offset x21, -144
+        .cfi_offset x22, -136
+        .cfi_offset x23, -128
+        .cfi_offset x24, -120
+        .cfi_offset x25, -112
+        .cfi_offset x26, -104
+        .cfi_offset x27, -96
+        .cfi_offset x28, -88
+        .cfi_offset x29, -80
+        .cfi_offset x30, -72
+        blr     x1
+        .cfi_restore_state
+        ldp     x19, x30, [sp], #16
+        .cfi_def_cfa_offset 0
+        .cfi_restore x19
+        .cfi_restore x30
+        ret
+        .cfi_endproc
+        .size   weft__context_look, . - weft__context_look
 
 // NT_GNU_PROPERTY_TYPE_0: GNU_PROPERTY_AARCH64_FEATURE_1_AND = BTI.
 #if defined(__ARM_FEATURE_BTI_DEFAULT)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The part of a context switch that differs between processors: three functions, written in
-// context_x86_64.S, context_aarch64.S or, for every other machine, context_ucontext.c. To port
-// weft, write these. Checkers and C++ are not their business: that is context.c.
+// The part of a context switch that differs between processors: three functions, and
+// weft__context_look of context.h, written in context_x86_64.S, context_aarch64.S or, for every
+// other machine, context_ucontext.c. To port weft, write these. Checkers and C++ are not their
+// business: that is context.c.
 #ifndef WEFT_TASK_CONTEXT_MACHINE_H
 #define WEFT_TASK_CONTEXT_MACHINE_H
 
@@ -12,8 +13,8 @@
 void *weft__context_frame(void *top, struct weft__context *self, void (*entry)(void *), void *arg,
                           void *low);
 
-// Saves the registers that a call preserves on the running stack, stores its pointer in from->sp,
-// and continues from to->sp.
+// Saves the registers that a call preserves on the running stack, then stores its pointer in
+// from->sp with release, continues from to->sp and makes that NULL (ucontext: neither).
 void weft__context_jump(struct weft__context *from, struct weft__context *to);
 
 // The same to a context that has not run yet. The processor should not take it for a return.

@@ -66,3 +66,8 @@ void weft__context_jump(struct weft__context *from, struct weft__context *to) {
 void weft__context_jump_first(struct weft__context *from, struct weft__context *to) {
     weft__context_jump(from, to);
 }
+
+// Registers are saved a moment after `sp` was, which nobody could wait for.
+void weft__context_look(struct weft__context *c, void (*fn)(void *), void *arg) {
+    (void)c, (void)fn, (void)arg;
+}

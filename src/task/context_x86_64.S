@@ -73,6 +73,7 @@ weft__context_jump:
         save
         movq    %rsp, (%rdi)            // from->sp
         movq    (%rsi), %rsp            // to->sp: another stack, the same layout
+        movq    $0, (%rsi)
         load
         ret
         .cfi_endproc
@@ -88,6 +89,7 @@ weft__context_jump_first:
         save
         movq    %rsp, (%rdi)
         movq    (%rsi), %rsp
+        movq    $0, (%rsi)
         load
         popq    %rcx
         .cfi_adjust_cfa_offset -8
@@ -143,6 +145,39 @@ weft__context_frame:
         ret
         .cfi_endproc
         .size   weft__context_frame, . - weft__context_frame
+
+// void weft__context_look(struct weft__context *c rdi, void (*fn)(void *) rsi, void *arg rdx)
+// Only the description of this frame looks at the context: it says that the caller's registers lie
+// where `c` keeps its own, so an unwinder that comes up from fn goes on into c's frames.
+        .globl  weft__context_look
+        .hidden weft__context_look
+        .type   weft__context_look, @function
+        .p2align 4
+weft__context_look:
+        .cfi_startproc
+        endbr64
+        pushq   %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbx, 0
+        movq    (%rdi), %rbx            // a register that fn keeps
+        movq    %rdx, %rdi
+        .cfi_remember_state
+        .cfi_def_cfa %rbx, 56
+        .cfi_offset %rip, -8
+        .cfi_offset %rbp, -16
+        .cfi_offset %rbx, -24
+        .cfi_offset %r12, -32
+        .cfi_offset %r13, -40
+        .cfi_offset %r14, -48
+        .cfi_offset %r15, -56
+        call    *%rsi
+        .cfi_restore_state
+        popq    %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %rbx
+        ret
+        .cfi_endproc
+        .size   weft__context_look, . - weft__context_look
 
 // NT_GNU_PROPERTY_TYPE_0: GNU_PROPERTY_X86_FEATURE_1_AND = IBT.
         .section .note.gnu.property, "a", @note

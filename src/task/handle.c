@@ -246,8 +246,10 @@ static void enter_queue(struct weft__turn *turn) {
     weft__unlock(&handle->lock);
 }
 
-static int await_turn(struct weft__turn *turn) {
+static int await_turn(struct weft__turn *turn, int h) {
     struct weft__waiter *self = turn->waiter;
+    bool reads = turn->side == WEFT__SIDE_READ;
+    weft__waits(self, reads ? "its turn to read" : "its turn to write", h, NULL);
     enter_queue(turn);
     int error = 0;
     while (!is_granted(turn)) {
@@ -281,7 +283,7 @@ int weft__turn_begin(struct weft__turn *turn, struct weft__waiter *self, int h,
         weft__turn_end(turn);
         return -ENOTSUP;
     }
-    return has_turn ? 0 : await_turn(turn);
+    return has_turn ? 0 : await_turn(turn, h);
 }
 
 void weft__turn_end(struct weft__turn *turn) {
@@ -359,6 +361,7 @@ int weft__handle_close(struct weft__waiter *self, int h, struct weft__handle **r
             return -EBADF;
     while (!weft__cas(&handle->word, &word, word | CLOSING, seq_cst));
     if (word & USES) {
+        weft__waits(self, "close", h, NULL);
         weft__store(&handle->closer, self, seq_cst);
         weft__foreign_enter();
         wake_all(handle);
@@ -396,6 +399,7 @@ void weft__handle_free(struct weft__handle *handle) {
 
 void weft__handle_await_close(struct weft__waiter *self, int64_t until_ns) {
     struct weft__turn turn = {.waiter = self};
+    weft__waits(self, "a descriptor to be free", 0, NULL);
     weft__lock(&table.lock);
     if (!table.shortage.next)
         weft__list_init(&table.shortage);

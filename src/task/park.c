@@ -8,7 +8,7 @@
 //    clears the bit; whoever found it set hands the waiter on, to its worker's queue or to the
 //    driver of its thread. So a waiter is in at most one queue, and no wake is lost: either park
 //    finds a new count, or unpark finds the bit. Wakes coalesce. (To be missed, a wake would have
-//    to be followed by 2^31 - 1 others before the next park.)
+//    to be followed by 2^30 - 1 others before the next park.)
 // 2. What a waker wrote before unpark is seen after park: it counts with release, and the waiter
 //    reads the count with acquire before it returns.
 // 3. A wake may be late: the waker read a pointer to the waiter, which has gone on meanwhile.
@@ -22,6 +22,11 @@
 // 5. Tasks and workers live until weft_stop. What a plain thread does with a task or a worker
 //    stands between weft__foreign_enter and _leave, from the moment it reads the pointer;
 //    weft_stop, once nothing leads to them any more, waits until nobody is in between.
+// 6. Whoever wants to look at a parked task holds it: the bit PARKED becomes HELD. A wake counts as
+//    always but, not finding PARKED, does not hand the task on; the holder does, when it lets go
+//    and the count is another. So a task that is held does not run, and no wake is lost. PARKED is
+//    set a moment before the task leaves its stack; the holder waits until it has left (view.c).
+//    Task zero can be held, too: it is a task as long as its runtime can be found.
 #include "task/park.h"
 
 #include "driver/driver.h"
@@ -31,7 +36,7 @@
 
 #include <errno.h>
 
-enum { PARKED = 1, ONE_WAKE = 2 };
+enum { PARKED = 1, HELD = 2, ONE_WAKE = 4 };
 
 static WEFT__ATOMIC(uint32_t) foreign_count; // rule 5: of the process, as the handles are
 
@@ -95,8 +100,27 @@ void weft__unpark_own(struct weft__waiter *waiter) {
         (void)count_wake(waiter);
 }
 
+void weft__waits(struct weft__waiter *self, const char *what, int handle, const char *where) {
+    if (self->worker)
+        weft__notes_of(self)->wait = (struct weft__wait){what, handle, where, self->worker->now};
+}
+
 bool weft__is_parked(struct weft__waiter *waiter) {
-    return weft__load(&waiter->word, relaxed) & PARKED;
+    return weft__load(&waiter->word, relaxed) & (PARKED | HELD);
+}
+
+bool weft__hold(struct weft__task *task, uint32_t *ret_seen) {
+    uint32_t word = weft__load(&task->waiter.word, relaxed);
+    *ret_seen = word & ~(uint32_t)PARKED;
+    return word & PARKED && weft__cas(&task->waiter.word, &word, *ret_seen | HELD, acquire);
+}
+
+void weft__let_go(struct weft__task *task, uint32_t seen) {
+    uint32_t word = seen | HELD;
+    if (weft__cas(&task->waiter.word, &word, seen | PARKED, release))
+        return;
+    (void)weft__fetch_and(&task->waiter.word, ~(uint32_t)HELD, acq_rel);
+    weft__worker_wake(task->waiter.worker, task);
 }
 
 void weft__wakers_drain(struct weft__waiter *self) {

@@ -8,6 +8,8 @@
 
 #include "task/waiter.h"
 
+struct weft__task;
+
 // Waits until weft__unpark, `until_ns` on the monotonic clock (INT64_MAX: never), or for no reason.
 // Returns at once if an unpark came since the last park.
 void weft__park(struct weft__waiter *self, int64_t until_ns);
@@ -18,8 +20,18 @@ void weft__unpark(struct weft__waiter *waiter);
 // The same on the waiter's own thread, which is awake: a plain thread's driver need not be told.
 void weft__unpark_own(struct weft__waiter *waiter);
 
+// Says what the parks that follow are for, for reports: `what` is static. `where`, if not NULL,
+// must live until the next one says something else.
+void weft__waits(struct weft__waiter *self, const char *what, int handle, const char *where);
+
 // Whether it waits in a park at this moment.
 bool weft__is_parked(struct weft__waiter *waiter);
+
+// Holds a task in its park, so that its record and its stack stay as they are (park.c, rule 6);
+// false: it does not wait, or somebody holds it already. From any thread; briefly, because a wake
+// of it waits as well.
+bool weft__hold(struct weft__task *task, uint32_t *ret_seen);
+void weft__let_go(struct weft__task *task, uint32_t seen);
 
 // Waits until no wake of the calling thread's record is under way (park.c, rule 4).
 void weft__wakers_drain(struct weft__waiter *self);

@@ -116,6 +116,10 @@ static void publish(struct weft__runtime *runtime, struct weft__waiter *self,
     runtime->reports_overflow = !options->no_overflow_report && weft__overflow_watch() == 0;
     weft__store(&current, runtime, release);
     weft__worker_threads_go(runtime);
+    if (runtime->dumps_on_quit && weft__dump_on_quit_start() < 0) {
+        runtime->dumps_on_quit = false;
+        weft__log(WEFT__LOG_WARN, "no thread for dumps: SIGQUIT is left as it was");
+    }
 }
 
 // `driver` is worker 0's, already started on this thread, and taken even on failure; NULL: worker 0
@@ -135,6 +139,7 @@ static int start_on(struct weft__waiter *self, struct weft__driver *driver, uint
         return error;
     }
     runtime->has_own_threads = driver == NULL;
+    runtime->dumps_on_quit = options->dump_on_sigquit != 0;
     error = start_threads(runtime, plan, may_be_fewer);
     if (error == 0 && (error = weft__helpers_start(runtime, options)) < 0)
         weft__worker_threads_end(runtime, runtime->worker_count);
@@ -255,6 +260,8 @@ int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *drive
 // ---- Ending ---------------------------------------------------------------------------------
 
 void weft__runtime_end(struct weft__runtime *runtime, struct weft__waiter *self) {
+    if (runtime->dumps_on_quit)
+        weft__dump_on_quit_end();
     weft__lock(&start_lock);
     weft__scope_orphan_children(&runtime->root, self);
     if (runtime->zero)

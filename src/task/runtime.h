@@ -17,7 +17,7 @@ struct weft__runtime {
     struct weft__worker **workers;
     uint32_t worker_count;
     bool has_own_threads; // else the thread that started it is worker 0's
-    bool reports_overflow;
+    bool reports_overflow, dumps_on_quit;
     struct weft__task *zero; // of worker 0; with own threads NULL
     struct weft__task_pool pool;
     struct weft__scope root;
@@ -27,6 +27,7 @@ struct weft__runtime {
     WEFT__ATOMIC(uint32_t) monitor_word; // monitor.c's
     WEFT__ATOMIC(uint32_t) gate;         // plain threads inside weft_go, or CLOSED (runtime.c)
     WEFT__ATOMIC(uint64_t) outside;      // tasks that plain threads have started
+    WEFT__ATOMIC(uint32_t) numbers;      // taken for those, or for some that were not started
     WEFT__ATOMIC(struct weft__waiter *) stopper; // who is in weft_stop, if anybody
     WEFT__ATOMIC(uint32_t) up, threads;          // worker_thread.c's
     struct weft__os_thread *os_threads;          // likewise; one for each worker
@@ -43,10 +44,31 @@ static inline void weft__runtime_count(struct weft__runtime *runtime, struct wef
         weft__fetch_add(&runtime->outside, 1, relaxed);
 }
 
+// A number for a task that `self` starts: no other living one has it. Each worker has every so
+// manieth, and plain threads share a sequence.
+static inline uint32_t weft__runtime_number(struct weft__runtime *runtime,
+                                            struct weft__waiter *self) {
+    uint32_t step = runtime->worker_count + 1;
+    if (self->worker)
+        return (uint32_t)weft__load(&self->worker->stats.spawned, relaxed) * step +
+               self->worker->index + 1;
+    return (weft__fetch_add(&runtime->numbers, 1, relaxed) + 1) * step;
+}
+
+// The one that runs, which stays until the visit ends, or NULL. For what may take its time.
+struct weft__runtime *weft__runtime_visit(void);
+void weft__runtime_end_visit(struct weft__runtime *runtime);
+
 // stop.c's, for runtime.c: living tasks of the runtime there is; and waits until no plain thread is
 // about to use one that is there no more.
 uint64_t weft__runtime_living_now(void);
 void weft__runtime_drain(void);
+
+// In dump_on_quit.c. A thread that prints all tasks when SIGQUIT has come. 0 or a negative errno.
+int weft__dump_on_quit_start(void);
+void weft__dump_on_quit_end(void);
+// Lets that thread print, if there is one. Safe in a signal handler.
+void weft__dump_request(void);
 
 // Ends it: nothing runs any more, and nobody comes any more. On the thread that may stop it.
 void weft__runtime_end(struct weft__runtime *runtime, struct weft__waiter *self);

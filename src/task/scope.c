@@ -73,7 +73,9 @@ static bool is_used(const struct weft__scope *scope) {
     return (scope->flags & WEFT__SCOPE_USED) != 0;
 }
 
-static void begin_use(struct weft__scope *scope, struct weft__waiter *self) {
+static void begin_use(struct weft__scope *scope, struct weft__waiter *self, const void *place) {
+    if (!(scope->flags & WEFT__SCOPE_CANCELLED))
+        scope->place = place;
     scope->flags |= WEFT__SCOPE_USED;
     weft__store(&scope->epoch, weft__fork_epoch + 1, relaxed);
     scope->owner = self;
@@ -107,14 +109,14 @@ static bool enter_parent(struct weft__scope *parent, struct weft__scope *scope,
 // Links a scope that has no parent below one, and on first use makes `self` its owner; called and
 // returns with its lock held. Somebody else may have used or joined it meanwhile.
 static void open_scope(struct weft__scope *scope, struct weft__waiter *self,
-                       struct weft__scope *root) {
+                       struct weft__scope *root, const void *place) {
     bool was_used = is_used(scope);
     // One from before this runtime has an owner, who may well join it after this task's scope has
     // gone.
     struct weft__scope *parent = self->scope && !was_used ? self->scope : root;
     if (enter_parent(parent, scope, self) || (!scope->parent && is_used(scope) == was_used)) {
         if (!was_used)
-            begin_use(scope, self);
+            begin_use(scope, self, place);
         link_below(parent, scope);
     }
     weft__biased_unlock(&parent->lock);
@@ -130,7 +132,7 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
     forget_before_fork(scope);
     enter(scope, self);
     while (!scope->parent) // unused, or from before the runtime was started anew
-        open_scope(scope, self, root);
+        open_scope(scope, self, root, task->waiter.place);
     bool is_refused = scope->flags & WEFT__SCOPE_JOINING && self->scope != scope;
     if (!is_refused) {
         scope->living++;
@@ -248,6 +250,11 @@ void weft_cancel(weft_scope *public) {
 
 // ---- Joining --------------------------------------------------------------------------------
 
+static void park(struct weft__waiter *self, int64_t until_ns) {
+    weft__waits(self, "join", 0, NULL);
+    weft__park(self, until_ns);
+}
+
 // Waits for the last task; called and returns with the lock held. Returns the interruption, or 0.
 // One that comes while the last tasks end counts, whoever of them runs first.
 static int wait_for_last(struct weft__scope *scope, struct weft__waiter *self) {
@@ -258,7 +265,7 @@ static int wait_for_last(struct weft__scope *scope, struct weft__waiter *self) {
         if (is_interrupted && !is_passed_on)
             weft__scope_cancel(scope, self);
         else
-            weft__park(self, is_passed_on ? INT64_MAX : weft__interrupt_at(self));
+            park(self, is_passed_on ? INT64_MAX : weft__interrupt_at(self));
         is_passed_on = is_interrupted;
         enter(scope, self);
     }

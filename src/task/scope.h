@@ -24,8 +24,11 @@ struct weft__scope {
     struct weft__list sibling;
     struct weft__list owned; // in the list of its owner
     struct weft__scope *parent;
-    struct weft__waiter *owner;  // who used it first and will join it
-    int64_t cancel_at;           // when it was cancelled
+    struct weft__waiter *owner; // who used it first and will join it
+    union {
+        int64_t cancel_at; // if cancelled: when
+        const void *place; // if not: where in the code its first weft_go returned to
+    };
     struct weft__failure *cause; // what the task of `first_error` had recorded, or NULL; ours
 };
 

@@ -199,6 +199,7 @@ int weft__signals_await(struct weft__waiter *self, uint64_t wanted) {
     weft__unlock(&signals.lock);
     if (result != 0)
         return result;
+    weft__waits(self, "signal_wait", 0, NULL);
     while ((result = look(&wait)) == 0)
         weft__park(self, weft__interrupt_at(self));
     return result;

@@ -77,6 +77,21 @@ void weft__runtime_drain(void) {
 
 // ---- The gate -------------------------------------------------------------------------------
 
+// NULL: there is none, or it has just ended (*ret_is_there).
+static struct weft__runtime *pass_gate(bool *ret_is_there) {
+    weft__foreign_enter();
+    struct weft__runtime *runtime = weft__runtime_now();
+    bool is_in = false;
+    *ret_is_there = runtime != NULL;
+    if (runtime) {
+        is_in = weft__fetch_add(&runtime->gate, 1, acq_rel) < CLOSED;
+        if (!is_in)
+            weft__fetch_sub(&runtime->gate, 1, relaxed);
+    }
+    weft__foreign_leave();
+    return is_in ? runtime : NULL;
+}
+
 // A task keeps its runtime alive, and so does task zero, which alone could stop it.
 int weft__runtime_enter(struct weft__waiter *self, struct weft__runtime **ret_runtime) {
     if (self->worker) {
@@ -84,20 +99,11 @@ int weft__runtime_enter(struct weft__waiter *self, struct weft__runtime **ret_ru
         return 0;
     }
     for (;;) {
-        weft__foreign_enter();
-        struct weft__runtime *runtime = weft__runtime_now();
-        bool is_in = false;
-        if (runtime) {
-            is_in = weft__fetch_add(&runtime->gate, 1, acq_rel) < CLOSED;
-            if (!is_in)
-                weft__fetch_sub(&runtime->gate, 1, relaxed);
-        }
-        weft__foreign_leave();
-        if (is_in) {
-            *ret_runtime = runtime;
+        bool is_there;
+        *ret_runtime = pass_gate(&is_there);
+        if (*ret_runtime)
             return 0;
-        }
-        int error = runtime ? 0 : weft__runtime_start_if_none(self);
+        int error = is_there ? 0 : weft__runtime_start_if_none(self);
         if (error < 0)
             return error;
         if (self->worker) { // it has become task zero
@@ -109,16 +115,31 @@ int weft__runtime_enter(struct weft__waiter *self, struct weft__runtime **ret_ru
 }
 
 // A stopper that found the gate in use waits for this. It may end the runtime from then on.
-void weft__runtime_leave(struct weft__runtime *runtime, struct weft__waiter *self) {
-    if (self->worker)
-        return;
-    weft__monitor_notice(runtime); // task zero may be away, and what was started wait for it
+static void leave_gate(struct weft__runtime *runtime) {
     weft__foreign_enter();
     weft__fetch_sub(&runtime->gate, 1, seq_cst);
     struct weft__waiter *stopper = weft__load(&runtime->stopper, seq_cst);
     if (stopper)
         weft__unpark(stopper);
     weft__foreign_leave();
+}
+
+void weft__runtime_leave(struct weft__runtime *runtime, struct weft__waiter *self) {
+    if (self->worker)
+        return;
+    weft__monitor_notice(runtime); // task zero may be away, and what was started wait for it
+    leave_gate(runtime);
+}
+
+struct weft__runtime *weft__runtime_visit(void) {
+    struct weft__worker *worker = weft__this_worker();
+    bool ignored;
+    return worker ? worker->runtime : pass_gate(&ignored);
+}
+
+void weft__runtime_end_visit(struct weft__runtime *runtime) {
+    if (!weft__this_worker())
+        leave_gate(runtime);
 }
 
 // ---- Stopping -------------------------------------------------------------------------------
@@ -138,6 +159,7 @@ static int wait_for_all(struct weft__runtime *runtime, struct weft__waiter *self
     int64_t now = weft__fresh_now(self);
     int64_t until = grace_ns > INT64_MAX - now ? INT64_MAX : now + grace_ns;
     weft__signals_give_back();
+    weft__waits(self, "stop", 0, NULL);
     weft__scope_cancel(&runtime->root, self);
     for (uint32_t i = 0; i < runtime->worker_count; i++)
         weft__worker_nudge(runtime->workers[i]); // behind the store of `stopper`

@@ -85,6 +85,7 @@ void weft__task_give(struct weft__task_pool *pool, struct weft__queue *cache,
         task->name = NULL;
         weft__unlock(&pool->lock);
     }
+    weft__store(&task->number, 0, relaxed);
     if (!cache) {
         weft__lock(&pool->lock);
         weft__queue_push_front(&pool->free, &task->node);
@@ -105,13 +106,14 @@ void weft__task_pool_walk(struct weft__task_pool *pool,
 
 // ---- The first frame and the last -----------------------------------------------------------
 
-static void task_main(void *arg) {
+static void weft__task_main(void *arg) {
     struct weft__task *task = arg;
+    int result;
     weft__worker_arrived(task->waiter.worker);
     if (task->takes_handle)
-        task->result = task->handle_fn((int)(intptr_t)task->arg);
+        result = task->handle_fn((int)(intptr_t)task->arg);
     else
-        task->result = task->fn(task->arg);
+        result = task->fn(task->arg);
     if (weft__this_worker() != task->waiter.worker)
         PANIC("a task returned in the child of a fork, where nobody waits for it (call _exit)");
     if (!weft__list_is_empty(&task->waiter.scopes))
@@ -119,21 +121,26 @@ static void task_main(void *arg) {
               "it weft_autojoin)",
               task->name ? task->name : "(no name)");
     weft__worker_count_end(task->waiter.worker);
-    weft__scope_remove(task->waiter.scope, task, task->result);
+    weft__scope_remove(task->waiter.scope, task, result);
     weft__worker_finish(task->waiter.worker, task);
 }
 
-// The record of the last failure lies at the top of the stack, in a page that is touched anyway.
+// The notes lie at the top of the stack, in a page that is touched anyway.
 void weft__task_prepare(struct weft__task *task, struct weft__worker *worker) {
     task->waiter.worker = worker;
     task->waiter.driver = worker->driver;
-    uintptr_t top = (uintptr_t)task->stack.top - sizeof *task->waiter.failure;
+    struct weft__notes *notes;
+    uintptr_t top = (uintptr_t)task->stack.top - sizeof *notes;
     top &= ~(uintptr_t)(STACK_ALIGNMENT - 1);
-    task->waiter.failure = (struct weft__failure *)top;
-    task->waiter.failure->call = NULL;
+    notes = (struct weft__notes *)top;
+    notes->failure.call = NULL;
+    notes->wait.what = NULL;
+    notes->place = task->waiter.place;
+    task->waiter.failure = &notes->failure;
+    weft__store(&task->waiter.started_on, (uint16_t)(worker->index + 1), release);
     task->is_started = true;
-    weft__context_make(&task->context, task->stack.low, task->stack.size, (void *)top, task_main,
-                       task);
+    weft__context_make(&task->context, task->stack.low, task->stack.size, (void *)top,
+                       weft__task_main, task);
 }
 
 void weft__task_end(struct weft__task *task, struct weft__worker *worker) {
@@ -149,6 +156,7 @@ struct what { // to run
     };
     void *arg;
     bool takes_handle;
+    const void *place; // where weft_go returns to
 };
 
 // The record may be one that a late waker still knows: only what such a one does not touch is
@@ -159,11 +167,12 @@ static void reset(struct weft__task *task, const struct what *what, struct weft_
     weft__store(&waiter->cancelled, 0, relaxed);
     waiter->worker = NULL;
     waiter->driver = NULL;
-    waiter->failure = NULL;
+    waiter->place = what->place;
     waiter->blocks = NULL;
     waiter->shields = 0;
     waiter->inherited = waiter->deadline = self->deadline;
     waiter->may_not_wait = false;
+    weft__store(&waiter->started_on, 0, relaxed);
     task->is_started = task->is_pinned = false;
     task->wake_at = INT64_MAX;
     task->stack_size = 0;
@@ -208,6 +217,7 @@ static int launch(struct weft__runtime *runtime, struct weft__waiter *self, weft
     if (!task)
         return -ENOMEM;
     reset(task, what, self);
+    weft__store(&task->number, weft__runtime_number(runtime, self), relaxed);
     int error = apply(task, options);
     if (error == 0)
         error = weft__scope_add((struct weft__scope *)scope, self, task, &runtime->root);
@@ -245,7 +255,7 @@ static int go(weft_scope *scope, const struct what *what, const weft_task_option
 
 int weft_priv_go(weft_scope *scope, int (*fn)(void *), void *arg, const weft_task_options *options,
                  size_t size) {
-    struct what what = {.fn = fn, .arg = arg};
+    struct what what = {.fn = fn, .arg = arg, .place = __builtin_return_address(0)};
     return go(scope, &what, options, size);
 }
 
@@ -253,7 +263,10 @@ int weft_priv_go_handle(weft_scope *scope, int (*fn)(int), int handle,
                         const weft_task_options *options, size_t size) {
     if (handle < 0)
         return handle;
-    struct what what = {.handle_fn = fn, .arg = (void *)(intptr_t)handle, .takes_handle = true};
+    struct what what = {.handle_fn = fn,
+                        .arg = (void *)(intptr_t)handle,
+                        .takes_handle = true,
+                        .place = __builtin_return_address(0)};
     int error = go(scope, &what, options, size);
     if (error < 0)
         (void)weft_close(handle); // taken, even on failure; it leaves the record of the failure

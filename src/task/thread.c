@@ -53,7 +53,7 @@ static void reset(struct weft__thread *thread) {
     struct weft__waiter *waiter = &thread->zero.waiter;
     weft__list_init(&waiter->scopes);
     waiter->driver = thread->driver;
-    waiter->failure = &thread->failure;
+    waiter->failure = &thread->notes.failure;
     waiter->failure->call = NULL;
     waiter->seen = weft__load(&waiter->word, relaxed);
     waiter->blocks = NULL;

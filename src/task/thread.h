@@ -8,7 +8,7 @@
 
 struct weft__thread {
     struct weft__task zero; // first: the thread as a waiter
-    struct weft__failure failure;
+    struct weft__notes notes;
     struct weft__driver *driver; // a thread driver of its own
     struct weft__list link;      // in the pool
 };

@@ -22,9 +22,16 @@ enum {
     WEFT__NAME_SIZE = 32,     // of a task
 };
 
+// What a waiter waits for, or did last. For reports: read by those who hold it (park.c, rule 6).
+struct weft__wait {
+    const char *what;  // static; NULL: nothing yet
+    int handle;        // or 0
+    const char *where; // lives as long as the wait; or NULL
+    int64_t since;     // on the worker's clock
+};
+
 // The record behind weft_explain, weft_timed_out and weft_moved: call, code, subject and count. The
-// sentence is made of it on demand. A task keeps it at the top of its stack, a thread in its
-// record.
+// sentence is made of it on demand.
 struct weft__failure {
     const char *call; // static: "read"; NULL: nothing has failed
     int code;         // negative
@@ -39,17 +46,25 @@ struct weft__failure {
     char task[WEFT__NAME_SIZE];    // and its name, or ""
 };
 
+// What is seldom looked at. A task keeps it at the top of its stack, a thread in its record.
+struct weft__notes {
+    struct weft__failure failure; // first
+    struct weft__wait wait;
+    const void *place; // in the code: where the weft_go returned to that started the task
+};
+
 // Waiters live in type-stable memory: a record is reused for another waiter, but never freed while
 // somebody may still hold its address. A late wake is therefore harmless: it is a spurious one.
 struct weft__waiter {
     // What every call and every switch looks at, together (worker.h).
-    WEFT__ATOMIC(uint32_t) word;      // park.c
-    WEFT__ATOMIC(uint32_t) cancelled; // set by scope.c, any thread
-    int64_t deadline;                 // the one in force; INT64_MAX: none
-    int32_t budget;                   // operations left until it yields
-    bool is_thread;                   // a thread's record (a plain thread, or task zero): for ever
-    bool may_not_wait;                // runs on the reserve stack: there is no other to wait on
-    uint32_t seen;                    // of the word, when it last returned from a park
+    WEFT__ATOMIC(uint32_t) word;       // park.c
+    WEFT__ATOMIC(uint32_t) cancelled;  // set by scope.c, any thread
+    int64_t deadline;                  // the one in force; INT64_MAX: none
+    int32_t budget;                    // operations left until it yields
+    bool is_thread;                    // a thread's record (a plain thread, or task zero): for ever
+    bool may_not_wait;                 // runs on the reserve stack: there is no other to wait on
+    WEFT__ATOMIC(uint16_t) started_on; // a task: 1 + its worker's index; 0: not started
+    uint32_t seen;                     // of the word, when it last returned from a park
 
     WEFT__ATOMIC(uint32_t) wakers;   // a thread's record: wakes under way, see park.c
     WEFT__ATOMIC(int64_t) cancel_at; // when it was cancelled, on the monotonic clock
@@ -60,11 +75,18 @@ struct weft__waiter {
     struct weft__driver *driver; // the worker's, or the thread's own
     struct weft__scope *scope;   // the scope it lives in; NULL: task zero, a plain thread
     struct weft__list scopes;    // those it used first and has not joined
-    struct weft__failure *failure;
+    union {
+        struct weft__failure *failure; // in its notes
+        const void *place;             // before it has started: weft__notes.place
+    };
     struct weft__block *blocks; // innermost weft_within or weft_shield, or NULL
     int64_t inherited;          // what it was started with
     uint32_t shields;           // how many of the blocks are shields
 };
+
+static inline struct weft__notes *weft__notes_of(const struct weft__waiter *waiter) {
+    return (struct weft__notes *)waiter->failure;
+}
 
 // Whether this process is the child that a process with a runtime forked, and has not started one
 // itself: then every call but weft_close answers -ECHILD. Set and cleared in fork.c and runtime.c.

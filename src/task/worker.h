@@ -35,13 +35,13 @@ struct weft__task {
         int (*handle_fn)(int); // if `takes_handle`
     };
     void *arg;
-    int result;
+    WEFT__ATOMIC(uint32_t) number; // no other living task has it; 0: task zero, or it has ended
     uint32_t timer;      // its name, 0: none. Armed lazily: it may fire too early, never too late
     uint32_t stack_size; // bytes; 0: the pool's
     bool is_started;
     bool is_pinned; // to a worker of the caller's choice, before it started
     bool takes_handle;
-    char *name; // allocated, or NULL
+    char *name; // allocated, of WEFT__NAME_SIZE bytes, or NULL
 };
 
 static inline struct weft__task *weft__task_of(struct weft__waiter *waiter) {

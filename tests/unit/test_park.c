@@ -126,6 +126,82 @@ static void no_wake_is_lost_between_a_thread_and_task_zero(void **state) {
     assert_int_equal(atomic_load(&race.taken), race.rounds);
 }
 
+// A third party holds the task again and again while it parks and is woken.
+struct holding {
+    struct race race;
+    atomic_bool is_held, is_over;
+    size_t times;
+};
+
+static void *hold_often(void *arg) {
+    struct holding *holding = arg;
+    while (!atomic_load(&holding->is_over)) {
+        uint32_t seen;
+        weft__foreign_enter();
+        struct weft__waiter *parker = atomic_load(&holding->race.parker);
+        if (parker && weft__hold(weft__task_of(parker), &seen)) {
+            atomic_store(&holding->is_held, true);
+            holding->times++;
+            if (holding->times % 4 == 0)
+                weft__os_yield();
+            atomic_store(&holding->is_held, false);
+            weft__let_go(weft__task_of(parker), seen);
+        }
+        weft__foreign_leave();
+        weft__os_yield();
+    }
+    return NULL;
+}
+
+static int take_posts_and_be_held(void *arg) {
+    struct holding *holding = arg;
+    struct race *race = &holding->race;
+    atomic_store(&race->parker, weft__self());
+    for (size_t seen = 0; seen < race->rounds;) {
+        while (atomic_load(&race->posted) == seen) {
+            weft__park(weft__self(), INT64_MAX);
+            assert_false(atomic_load(&holding->is_held));
+        }
+        atomic_store(&race->taken, ++seen);
+    }
+    return 0;
+}
+
+static void run_held(int (*parker)(struct holding *)) {
+    struct holding holding = {.race = {.rounds = times(50000)}};
+    pthread_t holder = thread_start(hold_often, &holding);
+    pthread_t poster = thread_start(post, &holding.race);
+    expect(parker(&holding), 0);
+    thread_join(poster);
+    atomic_store(&holding.is_over, true);
+    thread_join(holder);
+    assert_int_equal(atomic_load(&holding.race.taken), holding.race.rounds);
+    assert_true(holding.times > 0);
+}
+
+static int be_held_in_a_task(struct holding *holding) {
+    weft_scope scope = {0};
+    expect(weft_go(&scope, take_posts_and_be_held, holding), 0);
+    return weft_join(&scope);
+}
+
+static int be_held_as_task_zero(struct holding *holding) {
+    return take_posts_and_be_held(holding);
+}
+
+static void a_task_that_is_held_does_not_run_and_loses_no_wake(void **state) {
+    (void)state;
+    needs_runtime();
+    run_held(be_held_in_a_task);
+    run_held(be_held_as_task_zero);
+}
+
+static void who_does_not_wait_cannot_be_held(void **state) {
+    (void)state;
+    uint32_t seen;
+    assert_false(weft__hold(weft__task_of(weft__self()), &seen));
+}
+
 // Strict alternation: every hand-over parks on both sides.
 struct baton {
     _Atomic(struct weft__waiter *) party[2];
@@ -343,6 +419,9 @@ int main(void) {
         CASE_IN_TASK(no_wake_is_lost_between_a_thread_and_a_task),
         CASE_IN_TASK(no_wake_is_lost_between_a_thread_and_task_zero),
         CASE_ON_URING(no_wake_is_lost_between_a_thread_and_a_task),
+        CASE_IN_TASK(a_task_that_is_held_does_not_run_and_loses_no_wake),
+        CASE_ON_URING(a_task_that_is_held_does_not_run_and_loses_no_wake),
+        CASE_IN_TASK(who_does_not_wait_cannot_be_held),
         CASE(two_threads_hand_a_baton_to_and_fro),
         CASE_IN_TASK(two_tasks_hand_a_baton_to_and_fro),
         CASE(late_wakes_do_no_harm_to_whoever_uses_the_record_now),

@@ -295,7 +295,7 @@ static void note(int n) {
     if (n < 0)
         return;
     assert_int_equal(atomic_fetch_add(&taken[n], 1), 0);
-    assert_int_equal(tasks[n].result, n); // what was written before it was handed over
+    assert_int_equal(tasks[n].stack_size, n); // what was written before it was handed over
     atomic_fetch_add(&taken_count, 1);
 }
 
@@ -303,7 +303,7 @@ static void *place_many(void *arg) {
     int first = *(int *)arg;
     barrier_meet(&barrier, PLACERS + THIEVES + 1);
     for (int i = first; i < first + EACH; i++) {
-        tasks[i].result = i;
+        tasks[i].stack_size = (uint32_t)i;
         place(i);
     }
     return NULL;
@@ -326,7 +326,7 @@ static void *steal_many(void *arg) {
 static void own(struct dice *dice) {
     barrier_meet(&barrier, PLACERS + THIEVES + 1);
     for (int i = PLACERS * EACH; i < TASKS; i++) {
-        tasks[i].result = i;
+        tasks[i].stack_size = (uint32_t)i;
         if (dice_roll(dice, 4) == 0)
             pin(i);
         else

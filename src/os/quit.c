@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// The handler of SIGQUIT.
+#include "os/quit.h"
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "os/fault.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static struct {
+    WEFT__ATOMIC(uint32_t) is_on;
+    void (*asked)(void);
+    struct sigaction before;
+    void *stack; // NULL: the thread had one of its own
+} watch;
+
+static void on_quit(int number, siginfo_t *info, void *context) {
+    int saved_errno = errno;
+    const struct sigaction *before = &watch.before;
+    watch.asked();
+    errno = saved_errno;
+    if (before->sa_flags & SA_SIGINFO)
+        before->sa_sigaction(number, info, context);
+    else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+        before->sa_handler(number);
+}
+
+// Unless somebody has replaced it since.
+static void put_back(void) {
+    struct sigaction now;
+    if (sigaction(SIGQUIT, NULL, &now) == 0 && now.sa_sigaction == on_quit)
+        (void)sigaction(SIGQUIT, &watch.before, NULL);
+}
+
+// Who would do something about it is not there in the child, so there the signal is what it was.
+static void forked(void) {
+    if (weft__exchange(&watch.is_on, 0, relaxed))
+        put_back();
+}
+
+int weft__quit_watch(void (*asked)(void)) {
+    struct sigaction action = {.sa_sigaction = on_quit,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    int error = weft__os_at_fork_child(forked);
+    if (error == 0)
+        error = weft__fault_stack_give(&watch.stack);
+    if (error < 0)
+        return error;
+    watch.asked = asked;
+    (void)sigaction(SIGQUIT, NULL, &watch.before); // cannot fail for this one
+    (void)sigaction(SIGQUIT, &action, NULL);
+    weft__store(&watch.is_on, 1, release);
+    return 0;
+}
+
+void weft__quit_unwatch(void) {
+    weft__store(&watch.is_on, 0, relaxed);
+    put_back();
+    weft__fault_stack_take(watch.stack);
+    watch.stack = NULL;
+}
+
+void weft__quit_unblock(void) {
+    sigset_t quit;
+    sigemptyset(&quit);
+    sigaddset(&quit, SIGQUIT);
+    ASSERT(pthread_sigmask(SIG_UNBLOCK, &quit, NULL) == 0);
+}
