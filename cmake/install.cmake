@@ -28,6 +28,7 @@ endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/man/weft.1)
     install(FILES man/weft.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
+install(FILES gdb/weft.py DESTINATION ${CMAKE_INSTALL_DATADIR}/weft)
 
 # --- find_package(weft): weft::weft and weft::weft_static -------------------------------------
 install(EXPORT weftTargets NAMESPACE weft:: DESTINATION ${weft_cmake_dir})

@@ -31,6 +31,7 @@ done
 soname=$(readelf -d "$libdir/libweft.so" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
 [[ $soname == "libweft.so.${version%.*}" ]] || fail "the soname is '$soname'"
 [[ ! -e $WEFT_SOURCE/man/weft.1 || -e $prefix/share/man/man1/weft.1 ]] || fail 'no man page'
+[[ -e $prefix/share/weft/weft.py ]] || fail 'no commands for gdb'
 if [[ -x $WEFT_BUILD/weft ]]; then
     "$prefix/bin/weft" --help >/dev/null || fail 'the installed command does not run'
 fi
