@@ -21,6 +21,9 @@
 // throws away what it has read. ThreadSanitizer is not to report that.
 #define WEFT__RACY __attribute__((no_sanitize("thread")))
 
+// For small structs of which there are many: aligned to four bytes only, with nothing in between.
+#define WEFT__UNPADDED __attribute__((packed, aligned(4)))
+
 // What different threads write stands so many bytes apart.
 #define WEFT__CACHE_LINE 64
 

@@ -6,18 +6,20 @@
 #ifndef WEFT__TIMERS_H
 #define WEFT__TIMERS_H
 
+#include "base/compiler.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 struct weft__timer_entry {
     int64_t at;
     uint32_t slot;
-};
+} WEFT__UNPADDED;
 
 struct weft__timer_slot {
     void *owner;
     uint32_t place; // in the heap; of a free one, the next free one
-};
+} WEFT__UNPADDED;
 
 // Zeroed: empty, and without room.
 struct weft__timers {

@@ -9,9 +9,9 @@
 //    with release and read with acquire; also by the takes, because a thief may find the `bottom`
 //    of one of them, and since C++20 that does not pass on what the push before it released. (Le et
 //    al. use fences there, which cover all later stores, but ThreadSanitizer does not know them.)
-// 4. A full array is replaced by one twice as large. A thief may still be reading the old one; the
-//    items it may win are right there, too. Old arrays are kept until the deque is freed, together
-//    less than the new one.
+// 4. A full array is replaced by one four times as large. A thief may still be reading the old one;
+//    the items it may win are right there, too. Old arrays are kept until the deque is freed,
+//    together less than half the new one.
 #include "task/deque.h"
 
 #include "base/assert.h"
@@ -38,7 +38,7 @@ void weft__deque_free(struct weft__deque *deque) {
 static WEFT__NOINLINE struct weft__deque_array *grow(struct weft__deque *deque, int64_t top,
                                                      int64_t bottom) {
     struct weft__deque_array *old = weft__load(&deque->array, relaxed);
-    size_t capacity = old ? (size_t)(old->mask + 1) * 2 : CAPACITY_MIN;
+    size_t capacity = old ? (size_t)(old->mask + 1) * 4 : CAPACITY_MIN;
     struct weft__deque_array *array = weft__alloc(sizeof *array + capacity * sizeof *array->items);
     if (!array)
         return NULL;
