@@ -338,6 +338,36 @@ static uint64_t monitor_thread(void) {
     return id;
 }
 
+static size_t count_threads(void) {
+    size_t count = 0;
+    DIR *dir = opendir("/proc/self/task");
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+// A thread that was joined may be listed a moment longer.
+static void it_is_there_as_long_as_a_runtime(void **state) {
+    (void)state;
+    weft_addr addr;
+    uint64_t id;
+    size_t before_any = test_slowness() > 1 ? count_threads() : 1; // ThreadSanitizer has its own
+    await_that(count_threads() == before_any);
+    expect(weft_close(udp_anywhere(&addr)), 0);
+    expect(weft_sleep(1), 0);
+    expect(weft_blocking(end_at_once, NULL), 0);
+    expect(count_threads(), before_any); // plain calls need no other
+    for (int workers = 1; workers <= 2; workers++) {
+        start(workers, 0);
+        await_that((id = monitor_thread()) != 0);
+        await_that(count_threads() == before_any + (size_t)workers);
+        expect(weft_stop(0), 0);
+        await_that(count_threads() == before_any);
+    }
+}
+
 static void in_an_idle_process_it_sleeps(void **state) {
     (void)state;
     start_watched();
@@ -389,6 +419,7 @@ int main(void) {
         CASE(beside_one_worker_unstarted_tasks_wait_for_task_zero_too),
         CASE(task_zero_may_stay_away_when_nobody_waits),
         CASE(a_task_that_nobody_was_called_for_is_started),
+        CASE(it_is_there_as_long_as_a_runtime),
         CASE(in_an_idle_process_it_sleeps),
         CASE(a_worker_that_wakes_rouses_it),
         CASE(a_runtime_may_be_without_it),
