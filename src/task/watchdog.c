@@ -22,7 +22,7 @@ static const int64_t NS_PER_MS = 1000000;
 
 struct subject { // of a report
     struct weft__title title;
-    uintptr_t low, top; // its stack
+    uintptr_t low, top; // its stack, up to its notes: one of them is an address in the code
 };
 
 static void put_calls(struct weft__text *text, struct weft__worker *worker,
@@ -53,7 +53,7 @@ static WEFT__RACY bool copy_subject(struct weft__worker *worker,
     weft__lock(&pool->lock);
     weft__title_copy(watched->task, &ret_subject->title);
     ret_subject->low = (uintptr_t)watched->task->stack.low;
-    ret_subject->top = (uintptr_t)watched->task->stack.top;
+    ret_subject->top = (uintptr_t)weft__notes_of(&watched->task->waiter);
     weft__fence(seq_cst);
     bool is_valid = is_same(worker, watched);
     weft__unlock(&pool->lock);

@@ -106,6 +106,7 @@ static void a_task_that_blocks_is_named_with_where(void **state) {
 #if defined(__x86_64__) || defined(__aarch64__)
     expect_that(count_logged("doze_until_named+") > 0);
 #endif
+    expect(count_logged(__func__), 0); // who started it is not among its calls
 }
 
 // Beside a single worker the monitor has no descriptors but that.
