@@ -2,6 +2,7 @@
 # Every test that CTest runs. Each is a process of its own with a time limit, named after its file:
 #   unit.NAME     tests/unit/test_NAME.c, .cc or .cpp     may include the internals it is about
 #   conformance   tests/conformance/*.c                   public headers and tests/support only
+#   explore.NAME  tests/explore/NAME.c                    interleavings of src/task (explore.cmake)
 #   process.NAME  tests/process/NAME.sh or .py            the built programs against foreign peers
 #   style, layering, exports, headers, install            the tree and the artefacts themselves
 # Exit status 77 means skipped, with the reason printed.
@@ -183,6 +184,11 @@ if(WEFT_TEST_LAUNCHER MATCHES "valgrind")
     weft_net(leak_in_child leak_in_child "definitely lost")
     weft_net(overflow overflow "Invalid read of size")
     weft_net(uninitialised uninitialised "depends on uninitialised value")
+endif()
+
+# --- interleavings, in the plain build only ---------------------------------------------------
+if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND)
+    include(cmake/explore.cmake)
 endif()
 
 # --- the tree and the artefacts, in the plain build only --------------------------------------

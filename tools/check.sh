@@ -3,7 +3,7 @@
 # uses. A part passes when its last line is reached: every command in it must succeed.
 # shellcheck shell=bash
 
-CHECK_PARTS=(nets asan tsan workers valgrind portable aarch64 clang analysis models)
+CHECK_PARTS=(nets asan tsan workers valgrind portable aarch64 clang analysis models explore)
 
 # run_tests PRESET [ctest arguments]: configures, builds and runs what the preset selects.
 run_tests() {
@@ -37,6 +37,12 @@ part_nets() { ## each tool finds the defect planted for it
     configure valgrind
     build valgrind planted
     ctest --preset valgrind -L '^net$'
+}
+
+part_explore() { ## every interleaving of src/task within the bounds; planted defects are found
+    configure release
+    build release explore
+    tests/explore/run.sh build "$JOBS"
 }
 
 part_asan() { ## every test under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -105,7 +105,8 @@ def may_include(path, target):
     folder = path.split("/")[0] + "/" + (path.split("/")[1] if path.startswith("tests/") else "")
     if target.startswith(folder):
         return None
-    if path.startswith(("tests/unit/", "tests/support/", "tests/cross/", "bench/micro/")):
+    if path.startswith(("tests/unit/", "tests/support/", "tests/cross/", "tests/explore/",
+                        "bench/micro/")):
         return None
     if path.startswith("tests/conformance/") and target.startswith("tests/support/"):
         return None
@@ -181,6 +182,7 @@ CLEAN = {
     "tests/support/support.h": "#include <weft.h>\n",
     "tests/support/support.c": '#include "weft_testing.h"\n#include "support.h"\n',
     "tests/conformance/reads.c": '#include "support.h"\n#include <weft.h>\n',
+    "tests/explore/park.c": '#include "task/park.h"\n',
     "tests/unit/test_park.c": '#include "task/park.h"\n#include "support.h"\n',
 }
 MANY = {f"src/os/many{i}.h": f'#include "os/many{i + 1}.h"\n' for i in range(13)}
