@@ -2,23 +2,30 @@
 //
 // The word of a waiter: park and unpark, and how a thread's record changes sides.
 //
-// Models src/task/park.c, rules 1 to 4: weft__park, park_thread, wake_thread, weft__unpark,
-// weft__unpark_own, is_zero_here, count_wake, weft__wakers_drain; in src/task/worker.c weft__worker_adopt and
-// weft__worker_release; in src/task/thread.c end.
+// Models src/task/park.c, rules 1 to 4 and 6: weft__park, park_thread, wake_thread, weft__unpark,
+// weft__unpark_own, is_zero_here, count_wake, weft__hold, weft__let_go, weft__wakers_drain; in
+// src/task/worker.c weft__worker_adopt and weft__worker_release; in src/task/thread.c end.
 //
 // A thread waits until the first waker has told it something, becomes task zero of a worker, waits
 // there for the second, is a plain thread again, and ends: then its driver is gone. A third waker
 // comes late: it wakes whoever uses the record, at any time and for no reason. Each wait may also
 // end by itself: a thread's by its deadline or its own completion (weft__unpark_own), task zero's
 // by its timer, each once. With -DTASK it is a task's record that is used for two tasks, one after
-// the other, on two workers. A driver's wake is a flag (wake.pml); a worker's inbox holds at most
-// this waiter (that its push wakes the worker is post_park.pml). The word counts as far as here
-// wakes come.
+// the other, on two workers; and instead of the third wake somebody may twice hold it to look at
+// it. A driver's wake is a flag (wake.pml); a worker's inbox holds at most this waiter (that its
+// push wakes the worker is post_park.pml). The word counts as far as here wakes come.
 //
-// Shown: no wake is lost, a waiter is in at most one queue, and no waker reaches for a driver or a
-// worker that is gone or was not the waiter's when it parked.
+// Shown: no wake is lost, a waiter is in at most one queue, one that is held does not run, and no
+// waker reaches for a driver or a worker that is gone or was not the waiter's when it parked.
 //
 // holds: -DTASK
+#ifdef PLANT_LET_GO_BY_STORE
+#define TASK
+#endif
+#ifdef PLANT_LET_GO_WITHOUT_WAKE
+#define TASK
+#endif
+
 #define THREADS 4
 #define DEPTH   2
 
@@ -33,7 +40,8 @@
 #include "memory.pml"
 
 #define PARKED   1 // WORD
-#define ONE_WAKE 2
+#define HELD     2
+#define ONE_WAKE 4
 
 #ifdef PLANT_FORGETS_WAKE
 #define WOKEN(word) ((word) & ~PARKED)
@@ -49,6 +57,7 @@ bit is_woken[3]; // of drivers
 byte inbox; // the worker in whose inbox the waiter is
 bit has_reason = 1; // to end a wait by itself
 bit is_over;
+bit is_looked_at; // by a holder
 
 inline count_wake(t) { // to `found` what was there
     d_step { MAY_MODIFY_SC(t, WORD) -> found = memory[WORD]; memory[WORD] = WOKEN(found) }
@@ -98,7 +107,8 @@ inline park() {
     :: found == seen && !LOAD(SELF, WORKER) -> park_thread()
     :: else
     fi;
-    d_step { seen = LOAD(SELF, WORD); found = 0 }
+    d_step { seen = LOAD(SELF, WORD); found = 0 };
+    assert(!is_looked_at && !(seen & HELD))
 }
 
 inline wait_until_told_by(who) {
@@ -195,14 +205,57 @@ inline unpark(t) {
 #endif
 }
 
+inline hold_and_let_go(t) {
+    was = LOAD(t, WORD);
+    if
+    :: was & PARKED ->
+        was = was & ~PARKED;
+        CAS(t, WORD, (was | PARKED), (was | HELD), found);
+        if
+        :: found == (was | PARKED) ->
+            is_looked_at = 1;
+            is_looked_at = 0;
+#ifdef PLANT_LET_GO_BY_STORE
+            STORE(t, WORD, was | PARKED)
+#else
+            CAS(t, WORD, (was | HELD), (was | PARKED), found);
+            if
+            :: found == (was | HELD)
+            :: else ->
+                found = 0;
+                d_step {
+                    MAY_MODIFY(t, WORD) -> found = LOAD(t, WORD) & ~HELD;
+                    modify(t, WORD, found)
+                };
+#ifndef PLANT_LET_GO_WITHOUT_WAKE
+                FENCE(t); // the push is behind it
+                wake(t)
+#endif
+            fi
+#endif
+        :: else
+        fi
+    :: else
+    fi
+}
+
 active [THREADS - 1] proctype waker() {
     byte found;
     byte t = _pid - THREADS; // behind the drains and the waiter
+#ifdef TASK
+    byte was;
+    if
+    :: t < 3 -> STORE(t, TOLD + t, 1); unpark(t)
+    :: t == 3 -> unpark(t)
+    :: t == 3 -> hold_and_let_go(t); hold_and_let_go(t)
+    fi
+#else
     if
     :: t < 3 -> STORE(t, TOLD + t, 1)
     :: else
     fi;
     unpark(t)
+#endif
 }
 
 ltl every_wait_ends { <> is_over }
