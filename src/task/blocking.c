@@ -55,7 +55,7 @@ static void call(struct job *job) {
     self->failure->call = NULL;
     job->result = job->fn(job->arg);
     if (!weft__list_is_empty(&self->scopes))
-        PANIC("a blocking call returned without joining a scope that it had used (weft_join)");
+        weft__scope_forgotten("a blocking call returned", weft__scope_forgotten_place(self));
     if (job->result < 0 && self->failure->call)
         *job->waiter->failure = *self->failure;
 }

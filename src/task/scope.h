@@ -55,6 +55,16 @@ void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self);
 void weft__scope_walk(struct weft__scope *top, const struct weft__worker *worker,
                       void (*visit)(struct weft__scope *scope, void *arg), void *arg);
 
+// Of a waiter that has gone without joining a scope: where the first such scope was first used, if
+// that is still to be read; NULL: it is not. To be called before what frames held is overwritten.
+static inline const void *weft__scope_forgotten_place(const struct weft__waiter *waiter) {
+    struct weft__scope *scope =
+        WEFT__CONTAINER(weft__list_first(&waiter->scopes), struct weft__scope, owned);
+    return scope->flags & WEFT__SCOPE_CANCELLED ? NULL : scope->place;
+}
+// In forgotten.c: ends the process. `who` is a sentence's beginning: "a thread ended".
+_Noreturn void weft__scope_forgotten(const char *who, const void *place);
+
 extern uint32_t
     weft__fork_epoch; // how many forks away from the first process; set in runtime.c's fork handler
 

@@ -7,6 +7,7 @@
 #include "task/runtime.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <weft/io.h>
 #include <weft/task.h>
@@ -106,6 +107,12 @@ void weft__task_pool_walk(struct weft__task_pool *pool,
 
 // ---- The first frame and the last -----------------------------------------------------------
 
+static _Noreturn void forgotten(const struct weft__task *task, const void *place) {
+    char who[WEFT__NAME_SIZE + sizeof "task  returned"];
+    (void)snprintf(who, sizeof who, "task %s returned", task->name ? task->name : "(no name)");
+    weft__scope_forgotten(who, place);
+}
+
 static void weft__task_main(void *arg) {
     struct weft__task *task = arg;
     int result;
@@ -117,9 +124,7 @@ static void weft__task_main(void *arg) {
     if (weft__this_worker() != task->waiter.worker)
         PANIC("a task returned in the child of a fork, where nobody waits for it (call _exit)");
     if (!weft__list_is_empty(&task->waiter.scopes))
-        PANIC("task %s returned without joining a scope that it had used (weft_join, or declare "
-              "it weft_autojoin)",
-              task->name ? task->name : "(no name)");
+        forgotten(task, weft__scope_forgotten_place(&task->waiter));
     weft__worker_count_end(task->waiter.worker);
     weft__scope_remove(task->waiter.scope, task, result);
     weft__worker_finish(task->waiter.worker, task);

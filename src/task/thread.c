@@ -5,9 +5,9 @@
 #include "task/thread.h"
 
 #include "driver/driver.h"
-#include "os/lock.h"
 #include "os/os.h"
 #include "task/park.h"
+#include "task/scope.h"
 
 #include <weft/task.h>
 
@@ -41,7 +41,7 @@ static void end(void *arg) {
     if (thread->zero.waiter.worker && weft_stop(0) < 0)
         PANIC("the thread that started the runtime ended while tasks were alive (call weft_stop)");
     if (!weft__list_is_empty(&thread->zero.waiter.scopes))
-        PANIC("a thread ended without joining a scope that it had used (weft_join)");
+        weft__scope_forgotten("a thread ended", weft__scope_forgotten_place(&thread->zero.waiter));
     weft__wakers_drain(&thread->zero.waiter);
     thread->driver->class->stop(thread->driver);
     thread->driver = thread->zero.waiter.driver = NULL;

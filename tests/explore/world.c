@@ -227,6 +227,15 @@ int weft__dump_on_quit_start(void) {
 
 void weft__dump_on_quit_end(void) {}
 
+bool weft__symbol_is_code(uintptr_t address) {
+    (void)address;
+    return false;
+}
+
+void weft__symbol_put_caller(struct weft__text *text, uintptr_t address) {
+    weft__symbol_put(text, address);
+}
+
 void weft__symbol_put(struct weft__text *text, uintptr_t address) {
     (void)text, (void)address;
 }

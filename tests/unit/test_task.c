@@ -217,17 +217,22 @@ static int leave_a_scope_open(void *arg) {
     return 0;
 }
 
-static void run_and_leave_a_scope_open(void *arg) {
+static void run_and_leave_a_scope_open(void) {
     static weft_scope inner;
-    (void)arg;
     expect(weft_start(&(weft_options){.driver = "epoll"}), 0);
-    expect(weft_go(&scope, leave_a_scope_open, &inner), 0);
+    weft_task_options named = {.name = "forgetful"};
+    expect(weft_go_with(&scope, leave_a_scope_open, &inner, &named), 0);
     (void)weft_join(&scope);
 }
 
 static void a_task_that_leaves_a_scope_open_ends_the_process(void **state) {
     (void)state;
-    assert_int_equal(signal_that_ends_child(run_and_leave_a_scope_open, NULL), SIGABRT);
+    char text[1024];
+    int status = status_of_child(run_and_leave_a_scope_open, text, sizeof text);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_non_null(strstr(text,
+                           "task forgetful returned without joining a scope that it had used, "
+                           "first used in leave_a_scope_open+0x"));
 }
 
 int main(void) {
