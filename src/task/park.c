@@ -168,6 +168,15 @@ void weft__waiter_change_driver(struct weft__waiter *self, struct weft__driver *
     self->driver = driver;
 }
 
+static int refused(struct weft__waiter *self) {
+#if WEFT_DEBUG
+    return weft__count_refusal(self);
+#else
+    (void)self;
+    return -ECANCELED;
+#endif
+}
+
 int weft__interrupted(struct weft__waiter *self) {
     if (weft__is_orphan())
         return -ECHILD;
@@ -175,10 +184,10 @@ int weft__interrupted(struct weft__waiter *self) {
     if (!is_cancelled && self->deadline == INT64_MAX)
         return 0;
     if (is_cancelled && self->shields == 0)
-        return -ECANCELED;
+        return refused(self);
     int64_t now = weft__coarse_now(self);
     if (is_cancelled && weft__block_cancel_at(self) <= now)
-        return -ECANCELED;
+        return refused(self);
     return self->deadline <= now ? -ETIMEDOUT : 0;
 }
 

@@ -140,6 +140,7 @@ void weft__task_prepare(struct weft__task *task, struct weft__worker *worker) {
     notes = (struct weft__notes *)top;
     notes->failure.call = NULL;
     notes->wait.what = NULL;
+    notes->refused = 0;
     notes->place = task->waiter.place;
     task->waiter.failure = &notes->failure;
     weft__store(&task->waiter.started_on, (uint16_t)(worker->index + 1), release);

@@ -50,7 +50,9 @@ struct weft__failure {
 struct weft__notes {
     struct weft__failure failure; // first
     struct weft__wait wait;
-    const void *place; // in the code: where the weft_go returned to that started the task
+    const void *place;   // in the code: where the weft_go returned to that started the task
+    uint64_t refused_at; // refusals.c's
+    uint32_t refused;
 };
 
 // Waiters live in type-stable memory: a record is reused for another waiter, but never freed while
@@ -94,6 +96,10 @@ extern WEFT__ATOMIC(uint32_t) weft__orphaned;
 static inline bool weft__is_orphan(void) {
     return weft__load(&weft__orphaned, relaxed) != 0;
 }
+
+// In refusals.c: the task was told of its cancellation once more. One that ignores that for ever,
+// and lets nobody else run, ends the process. Returns -ECANCELED. Debug builds count so.
+int weft__count_refusal(struct weft__waiter *self);
 
 // The calling task or thread. NULL only when a thread's first call finds no memory for its record.
 struct weft__waiter *weft__self(void);
