@@ -58,6 +58,8 @@ void weft__park(struct weft__waiter *self, int64_t until_ns) {
             park_thread(self, until_ns);
             weft__fetch_and(&self->word, ~(uint32_t)PARKED, acq_rel);
         }
+    } else if (seen & (PARKED | HELD)) {
+        PANIC("a call that waits was made in a signal handler, while another one waits");
     }
     self->seen = weft__load(&self->word, acquire);
 }

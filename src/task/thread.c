@@ -94,6 +94,9 @@ struct weft__waiter *weft__self(void) {
     struct weft__task *task = worker ? weft__load(&worker->current, relaxed) : NULL;
     if (task)
         return &task->waiter;
+    if (worker)
+        PANIC("a call was made in a signal handler, while worker %u looked for the next task",
+              worker->index);
     struct weft__thread *thread = this_thread;
     if (!thread)
         thread = make();

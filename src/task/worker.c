@@ -227,8 +227,17 @@ void weft__worker_finish(struct weft__worker *worker, struct weft__task *task) {
     weft__context_switch_last(&task->context, enter(worker, next));
 }
 
+// A handler of signals may run on another stack, from which a switch would not come back.
+static WEFT__COLD void check_stack(const struct weft__task *task, uintptr_t sp) {
+    if (sp - (uintptr_t)task->stack.low >= task->stack.size)
+        PANIC("a call that waits was made on a stack that is not the task's: in a signal handler?");
+}
+
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
     struct weft__task *task = weft__load(&worker->current, relaxed);
+    uintptr_t sp = (uintptr_t)__builtin_frame_address(0), top = (uintptr_t)task->waiter.failure;
+    if (top - sp > worker->stacks.stack_size && !task->waiter.is_thread) // seldom: a larger one
+        check_stack(task, sp);
     task->wake_at = until_ns;
     bool is_in_time = task->timer > 0 && weft__timers_at(&worker->timers, task->timer) <= until_ns;
     if (until_ns != INT64_MAX && !is_in_time) {
