@@ -76,6 +76,8 @@ foreach(library weft_static weft_shared)
     target_include_directories(${library} PUBLIC
         $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    # A frame larger than the guard of a task's stack must not jump over it.
+    target_compile_options(${library} INTERFACE $<INSTALL_INTERFACE:-fstack-clash-protection>)
     target_link_libraries(${library} PRIVATE Threads::Threads)
     if(WEFT_HAVE_URING)
         target_link_libraries(${library} PRIVATE

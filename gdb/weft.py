@@ -74,7 +74,7 @@ class Task:
     def state(self):
         if self.worker is None:
             return "has not started"
-        on = f"on worker {int(self.worker['index'])}"
+        on = f"on worker {int(self.worker['index']) + 1}"
         if self.runs():
             return f"runs {on}"
         if not int(value_of(self.waiter["word"])) & (PARKED | HELD):

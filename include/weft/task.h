@@ -85,13 +85,15 @@ int weft_priv_start(const weft_options *options, size_t size);
 ///   grace_ns  nanoseconds, >= 0; INT64_MAX: as long as it takes. To let tasks finish first, join
 ///             their scope inside a weft_within, then stop.
 /// Returns 0: the caller is a plain thread again and open handles stay open; or
-///   -ETIMEDOUT  tasks were still alive after the grace (a log line names some); the runtime goes
-///               on and they stay cancelled: call again
+///   -ETIMEDOUT  tasks were still alive after the grace (a log line names some), or a call of
+///               another thread goes on, such as a weft_dump into a full pipe; the runtime goes on
+///               and the tasks stay cancelled: call again
 ///   -EPERM      not called by task zero; with own_threads, called by a task
 ///   -ENOENT     no runtime runs
 ///   -EBUSY      another thread stops it already (own_threads)
 ///   -EINVAL     grace_ns is negative
-/// Suspends task zero. Neither cancelled nor cut short by a deadline.
+/// A weft_go that another thread calls afterwards starts a new runtime, with the defaults: end such
+/// threads first. Suspends task zero. Neither cancelled nor cut short by a deadline.
 int weft_stop(int64_t grace_ns);
 
 /// The driver that the calling task or thread waits on: "uring" or "epoll" in a task and in task
@@ -242,8 +244,10 @@ int weft_blocking(int (*fn)(void *), void *arg);
 /// (signals of one number count once). So a loop over this call misses none.
 /// What is held is given back when weft_stop begins, so that Ctrl-C ends a program whose stop
 /// hangs; and in the child of a fork. sigaction(2) takes one back earlier: signal(SIGINT, SIG_DFL).
-/// A signal that was ignored (nohup, a shell's background job) is held like any other.
-/// Returns the number of the signal that came, or
+/// timeout(1) and other wrappers send it twice: to survive that, call signal(SIGINT, SIG_IGN)
+/// before the first hold, and it is ignored again when it is given back. A signal that was ignored
+/// (nohup, a shell's background job) is held like any other. Returns the number of the signal that
+/// came, or
 ///   -EINVAL   not a signal; or SIGKILL, SIGSTOP, or one that a thread raises by its own fault:
 ///             SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS
 ///   -EAGAIN   no thread is to be had, which the first call needs (ulimit -u)

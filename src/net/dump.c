@@ -221,9 +221,9 @@ static void print_scope(struct dump *dump, const struct weft__seen *seen, uint32
 }
 
 static void print_worker(struct dump *dump, struct weft__worker *worker) {
-    struct weft__task *task = weft__load(&worker->current, relaxed);
+    struct weft__task *task = weft__load(&worker->current, acquire);
     begin_line(dump, 0);
-    weft__text_putf(&dump->line, "worker %" PRIu32, worker->index);
+    weft__text_putf(&dump->line, "worker %" PRIu32, worker->index + 1);
     if (task) {
         weft__text_put(&dump->line, " runs ");
         put_task(dump, weft__load(&task->number, relaxed), NULL);
@@ -268,7 +268,7 @@ static int print(struct dump *dump) {
     return dump->error;
 }
 
-int weft_dump(int fd) {
+static int dump_to(int fd) {
     struct dump *dump = &the_dump;
     if (weft__is_orphan())
         return -ECHILD;
@@ -282,4 +282,13 @@ int weft_dump(int fd) {
     int error = print(dump);
     weft__unlock(&lock);
     return error;
+}
+
+int weft_dump(int fd) {
+    struct weft__waiter *self = weft__self();
+    int error = dump_to(fd);
+    if (error == 0 || !self)
+        return error;
+    const char *detail = error == -ENOENT ? "no runtime runs" : NULL;
+    return (int)weft__failed_text(self, "dump", "", detail, error);
 }

@@ -23,7 +23,7 @@ static const int signals[SIGNAL_COUNT] = {SIGSEGV, SIGBUS};
 static struct {
     weft__fault_describe *describe; // NULL: not watching
     struct sigaction before[SIGNAL_COUNT];
-    void *stack; // NULL: the thread had one of its own
+    bool is_below[SIGNAL_COUNT]; // a handler stood above ours at the last unwatch
 } watch;
 
 static const struct sigaction *before(int number) {
@@ -81,30 +81,38 @@ int weft__fault_stack_give(void **ret_stack) {
     return error;
 }
 
+// The program may have given the thread another one meanwhile.
 void weft__fault_stack_take(void *stack) {
-    stack_t none = {.ss_flags = SS_DISABLE};
+    stack_t now, none = {.ss_flags = SS_DISABLE};
     if (!stack)
         return;
-    (void)sigaltstack(&none, NULL);
+    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == stack)
+        (void)sigaltstack(&none, NULL);
     weft__pages_release(stack, STACK_SIZE);
 }
 
-int weft__fault_watch(weft__fault_describe *describe) {
+bool weft__signal_is_handled(const struct sigaction *action) {
+    return action->sa_flags & SA_SIGINFO ||
+           (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
+// Neither call of sigaction fails for these. In the child of a fork ours is there already, and must
+// not be chained to itself. Nor to one that stands above ours since an earlier watch, and probably
+// calls it.
+void weft__fault_watch(weft__fault_describe *describe) {
     struct sigaction action = {.sa_sigaction = on_fault,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&action.sa_mask);
-    int error = weft__fault_stack_give(&watch.stack);
-    if (error < 0)
-        return error;
     watch.describe = describe;
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         struct sigaction found;
-        (void)sigaction(signals[i], &action, &found); // cannot fail for these
-        // In the child of a fork ours is there already, and must not be chained to itself.
-        if (found.sa_sigaction != on_fault)
-            watch.before[i] = found;
+        (void)sigaction(signals[i], NULL, &found);
+        if (found.sa_sigaction == on_fault ||
+            (watch.is_below[i] && weft__signal_is_handled(&found)))
+            continue;
+        watch.before[i] = found;
+        (void)sigaction(signals[i], &action, NULL);
     }
-    return 0;
 }
 
 bool weft__fault_is_watched(int number) {
@@ -116,9 +124,10 @@ void weft__fault_unwatch(void) {
     struct sigaction now;
     if (!watch.describe)
         return;
-    for (int i = 0; i < SIGNAL_COUNT; i++)
-        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_sigaction == on_fault)
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        (void)sigaction(signals[i], NULL, &now);
+        watch.is_below[i] = now.sa_sigaction != on_fault;
+        if (!watch.is_below[i])
             (void)sigaction(signals[i], &watch.before[i], NULL);
-    weft__fault_stack_take(watch.stack);
-    watch.stack = NULL;
+    }
 }

@@ -13,18 +13,20 @@
 // signal handler: no locks, no allocation.
 typedef bool weft__fault_describe(const void *addr, char *buf, size_t size);
 
-// Installs the handler and gives the calling thread an alternate stack, unless it has one already.
-// Returns 0 or a negative errno, and then nothing was changed.
-int weft__fault_watch(weft__fault_describe *describe);
-// Puts back what weft__fault_watch found, on the same thread, unless somebody has replaced it
-// since.
+// Installs the handler. It runs on the alternate stack of a thread that has one.
+void weft__fault_watch(weft__fault_describe *describe);
+// Puts back what weft__fault_watch found, unless somebody has replaced it since.
 void weft__fault_unwatch(void);
+
+// Whether a function is called, so that it may in turn call the one that it has found.
+struct sigaction;
+bool weft__signal_is_handled(const struct sigaction *action);
 
 // Whether the handler of this signal is ours at the moment.
 bool weft__fault_is_watched(int number);
 
 // An alternate stack for the calling thread's handlers, unless it has one already (then *ret_stack
-// is NULL), and back. For threads besides the one that watches. Returns 0 or a negative errno.
+// is NULL), and back, on the same thread. Returns 0 or a negative errno.
 int weft__fault_stack_give(void **ret_stack);
 void weft__fault_stack_take(void *stack);
 

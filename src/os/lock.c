@@ -4,6 +4,7 @@
 // who comes by while the lock is free takes it before those who sleep.
 #include "os/lock.h"
 
+#include "base/assert.h"
 #include "os/os.h"
 
 #include <linux/membarrier.h>
@@ -37,8 +38,10 @@ void weft__heavy_barrier_ask(void) {
 
 static void heavy_barrier(void) {
     weft__fence(seq_cst);
-    if (weft__load(&weft__has_heavy_barrier, relaxed))
-        (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    if (weft__load(&weft__has_heavy_barrier, relaxed) &&
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+        PANIC("membarrier(2), which had worked, is refused (a seccomp filter that was installed "
+              "after weft_start must allow it)");
 }
 
 static bool is_owned(const void *owner) {

@@ -68,7 +68,8 @@ static void read_wait(const char *text, struct weft__look *look) {
 void weft__look(uint32_t thread_id, struct weft__look *ret_look) {
     char text[FILE_SIZE], *end;
     *ret_look = (struct weft__look){.ran_ns = -1};
-    if (read_file(thread_id, "syscall", text, sizeof text))
+    ret_look->is_known = read_file(thread_id, "syscall", text, sizeof text);
+    if (ret_look->is_known)
         read_wait(text, ret_look);
     if (!read_file(thread_id, "schedstat", text, sizeof text))
         return;

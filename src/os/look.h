@@ -13,6 +13,7 @@
 struct weft__text;
 
 struct weft__look {
+    bool is_known;     // the kernel says what it does: the process may look at itself
     bool is_waiting;   // in the kernel, not for a processor; false: it runs, or nobody says
     uintptr_t pc, sp;  // where, while it waits
     int64_t ran_ns;    // processor time so far; -1: nobody says

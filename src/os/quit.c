@@ -15,24 +15,29 @@ static struct {
     WEFT__ATOMIC(uint32_t) is_on;
     void (*asked)(void);
     struct sigaction before;
-    void *stack; // NULL: the thread had one of its own
+    bool is_below; // a handler stood above ours at the last unwatch (os/fault.c)
 } watch;
 
 static void on_quit(int number, siginfo_t *info, void *context) {
     int saved_errno = errno;
     const struct sigaction *before = &watch.before;
-    watch.asked();
+    if (weft__load(&watch.is_on, relaxed))
+        watch.asked();
     errno = saved_errno;
+    if (!weft__signal_is_handled(before))
+        return;
     if (before->sa_flags & SA_SIGINFO)
         before->sa_sigaction(number, info, context);
-    else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+    else
         before->sa_handler(number);
 }
 
 // Unless somebody has replaced it since.
 static void put_back(void) {
     struct sigaction now;
-    if (sigaction(SIGQUIT, NULL, &now) == 0 && now.sa_sigaction == on_quit)
+    (void)sigaction(SIGQUIT, NULL, &now); // cannot fail for this one
+    watch.is_below = now.sa_sigaction != on_quit;
+    if (!watch.is_below)
         (void)sigaction(SIGQUIT, &watch.before, NULL);
 }
 
@@ -43,17 +48,18 @@ static void forked(void) {
 }
 
 int weft__quit_watch(void (*asked)(void)) {
-    struct sigaction action = {.sa_sigaction = on_quit,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    struct sigaction found,
+        action = {.sa_sigaction = on_quit, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&action.sa_mask);
     int error = weft__os_at_fork_child(forked);
-    if (error == 0)
-        error = weft__fault_stack_give(&watch.stack);
     if (error < 0)
         return error;
     watch.asked = asked;
-    (void)sigaction(SIGQUIT, NULL, &watch.before); // cannot fail for this one
-    (void)sigaction(SIGQUIT, &action, NULL);
+    (void)sigaction(SIGQUIT, NULL, &found);
+    if (!watch.is_below || !weft__signal_is_handled(&found)) {
+        watch.before = found;
+        (void)sigaction(SIGQUIT, &action, NULL);
+    }
     weft__store(&watch.is_on, 1, release);
     return 0;
 }
@@ -61,8 +67,6 @@ int weft__quit_watch(void (*asked)(void)) {
 void weft__quit_unwatch(void) {
     weft__store(&watch.is_on, 0, relaxed);
     put_back();
-    weft__fault_stack_take(watch.stack);
-    watch.stack = NULL;
 }
 
 void weft__quit_unblock(void) {

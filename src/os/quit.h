@@ -5,10 +5,9 @@
 #define WEFT__QUIT_H
 
 // From now on SIGQUIT calls `asked` in its handler, and then whatever handled it before, but for
-// the default action, which would end the process. Gives the calling thread an alternate stack, if
-// it has none. 0 or a negative errno.
+// the default action, which would end the process. 0 or a negative errno.
 int weft__quit_watch(void (*asked)(void));
-void weft__quit_unwatch(void); // on the same thread
+void weft__quit_unwatch(void);
 
 // The calling thread receives it from now on: all others may have it blocked.
 void weft__quit_unblock(void);

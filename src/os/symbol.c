@@ -9,16 +9,19 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PATH_SIZE = 512 }; // a longer one is cut, and then not found
+
 struct module {
-    uintptr_t address; // in
-    const char *path;  // NULL: none of them has it
+    uintptr_t address;    // in
+    char path[PATH_SIZE]; // copied: the module may be gone before it is used
     uintptr_t base;
-    bool is_code;
+    bool is_there, is_code;
 };
 
 static int visit(struct dl_phdr_info *info, size_t size, void *arg) {
@@ -29,7 +32,8 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg) {
         uintptr_t begin = info->dlpi_addr + part->p_vaddr;
         if (part->p_type != PT_LOAD || module->address - begin >= part->p_memsz)
             continue;
-        module->path = info->dlpi_name;
+        (void)snprintf(module->path, PATH_SIZE, "%s", info->dlpi_name);
+        module->is_there = true;
         module->base = info->dlpi_addr;
         module->is_code = (part->p_flags & PF_X) != 0;
         return 1;
@@ -137,7 +141,7 @@ static void put(struct weft__text *text, uintptr_t address, uintptr_t looked_up)
     struct file file = {0};
     uintptr_t begin = 0;
     char self[256] = "";
-    if (!module.path) {
+    if (!module.is_there) {
         weft__text_putf(text, "0x%llx", (unsigned long long)address);
         return;
     }

@@ -44,7 +44,7 @@ static void asynchronous_signals(sigset_t *ret_set) {
 static int create_masked(pthread_t *ret_thread, struct launch *launch) {
     sigset_t blocked, before;
     asynchronous_signals(&blocked);
-    ASSERT(pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
+    ASSERT(pthread_sigmask(SIG_SETMASK, &blocked, &before) == 0);
     int error = pthread_create(ret_thread, NULL, run, launch);
     ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return -error;

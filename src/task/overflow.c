@@ -22,10 +22,21 @@ static bool describe(const void *addr, char *buf, size_t size) {
     return true;
 }
 
-int weft__overflow_watch(void) {
-    return WEFT__UNDER_ASAN ? 0 : weft__fault_watch(describe); // ASan reports it better
+void weft__overflow_watch(void) {
+    if (!WEFT__UNDER_ASAN) // which reports it better
+        weft__fault_watch(describe);
 }
 
 void weft__overflow_unwatch(void) {
     weft__fault_unwatch();
+}
+
+void *weft__overflow_stack_give(void) {
+    void *stack = NULL;
+    (void)weft__fault_stack_give(&stack); // without one only reports are missing
+    return stack;
+}
+
+void weft__overflow_stack_take(void *stack) {
+    weft__fault_stack_take(stack);
 }

@@ -113,7 +113,11 @@ static void publish(struct weft__runtime *runtime, struct weft__waiter *self,
         weft__worker_adopt(runtime->workers[0], runtime->zero);
         weft__store(&runtime->root.lock.owner, runtime->workers[0], relaxed); // task zero's scopes
     }
-    runtime->reports_overflow = !options->no_overflow_report && weft__overflow_watch() == 0;
+    runtime->reports_overflow = !options->no_overflow_report;
+    if (runtime->reports_overflow)
+        weft__overflow_watch();
+    if (runtime->zero && (runtime->reports_overflow || runtime->dumps_on_quit))
+        runtime->signal_stack = weft__overflow_stack_give();
     weft__store(&current, runtime, release);
     weft__worker_threads_go(runtime);
     if (runtime->dumps_on_quit && weft__dump_on_quit_start() < 0) {
@@ -195,8 +199,11 @@ static int start_locked(struct weft__waiter *self, const weft_options *options) 
     bool is_count_asked;
     uint32_t count = worker_count(options, &is_count_asked);
     if (count == 0)
-        return (int)weft__failed_text(self, "start", "", "the number of workers is from 1 to 1024",
-                                      -EINVAL);
+        return (int)weft__failed_text(
+            self, "start", options->workers != 0 ? "" : weft__env("WEFT_WORKERS"),
+            options->workers != 0 ? "the number of workers is from 1 to 1024"
+                                  : "WEFT_WORKERS: the number of workers is from 1 to 1024",
+            -EINVAL);
     if (options->blocking_threads < 0)
         return (int)weft__failed_text(self, "start", "", "the number of blocking threads is >= 0",
                                       -EINVAL);
@@ -276,6 +283,7 @@ void weft__runtime_end(struct weft__runtime *runtime, struct weft__waiter *self)
         weft__worker_release(runtime->workers[0], runtime->zero,
                              weft__thread_driver(runtime->zero));
         weft__worker_destroy(runtime->workers[0]);
+        weft__overflow_stack_take(runtime->signal_stack);
     }
     weft__task_pool_destroy(&runtime->pool);
     free_all(runtime);

@@ -18,6 +18,7 @@ struct weft__runtime {
     uint32_t worker_count;
     bool has_own_threads; // else the thread that started it is worker 0's
     bool reports_overflow, dumps_on_quit;
+    void *signal_stack;      // of task zero's thread, for handlers; NULL: none, or its own
     struct weft__task *zero; // of worker 0; with own threads NULL
     struct weft__task_pool pool;
     struct weft__scope root;
@@ -25,7 +26,7 @@ struct weft__runtime {
     struct weft__blocking *blocking;     // both NULL on the simulator
     struct weft__monitor *monitor;       // also when there is nothing to look at
     WEFT__ATOMIC(uint32_t) monitor_word; // monitor.c's
-    WEFT__ATOMIC(uint32_t) gate;         // plain threads inside weft_go, or CLOSED (runtime.c)
+    WEFT__ATOMIC(uint32_t) gate;         // plain threads inside weft_go, or CLOSED (stop.c)
     WEFT__ATOMIC(uint64_t) outside;      // tasks that plain threads have started
     WEFT__ATOMIC(uint32_t) numbers;      // taken for those, or for some that were not started
     WEFT__ATOMIC(struct weft__waiter *) stopper; // who is in weft_stop, if anybody

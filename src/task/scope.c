@@ -170,8 +170,10 @@ void weft__scope_remove(struct weft__scope *scope, struct weft__task *task, int 
     weft__list_remove(&task->member);
     if (result < 0 && scope->first_error == 0) {
         scope->first_error = result;
-        scope->cause = cause;
-        cause = NULL;
+        if (scope->parent) { // else its runtime has ended, and it may never be joined
+            scope->cause = cause;
+            cause = NULL;
+        }
     }
     bool is_last = --scope->living == 0 && scope->flags & WEFT__SCOPE_JOINING;
     struct weft__waiter *joiner = is_last ? scope->owner : NULL;
@@ -284,7 +286,6 @@ static void close_scope(struct weft__scope *scope, struct weft__waiter *self) {
     scope->parent = NULL;
     scope->owner = NULL;
     scope->first_error = 0;
-    scope->cause = NULL;
     scope->flags = 0;
     weft__store(&scope->epoch, 0, relaxed);
     weft__biased_unlock(&scope->lock);
@@ -327,6 +328,7 @@ int weft_join(weft_scope *public) {
     int interruption = wait_for_last(scope, self);
     int error = interruption < 0 ? interruption : scope->first_error;
     struct weft__failure *cause = scope->cause;
+    scope->cause = NULL; // the end of the root frees what it finds, and may come in between
     close_scope(scope, self);
     if (error < 0)
         record(self, error, interruption, cause);

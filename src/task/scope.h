@@ -65,7 +65,6 @@ static inline const void *weft__scope_forgotten_place(const struct weft__waiter 
 // In forgotten.c: ends the process. `who` is a sentence's beginning: "a thread ended".
 _Noreturn void weft__scope_forgotten(const char *who, const void *place);
 
-extern uint32_t
-    weft__fork_epoch; // how many forks away from the first process; set in runtime.c's fork handler
+extern uint32_t weft__fork_epoch; // how many forks away from the first process; set in fork.c
 
 #endif

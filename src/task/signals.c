@@ -99,7 +99,7 @@ static uint64_t all_wanted(void) {
 
 static void release_unwanted(void) {
     uint64_t unwanted = signals.held & ~all_wanted();
-    weft__signals_release(unwanted);
+    weft__signals_release(~all_wanted()); // also one that os/quit.c has put back since
     signals.held &= ~unwanted;
     signals.unclaimed &= ~unwanted;
 }

@@ -44,8 +44,12 @@ int weft_priv_worker_stats(int worker, weft_worker_stats *ret_stats, size_t size
     if (is_there)
         read_all(runtime->workers[worker - 1], &stats);
     weft__foreign_leave();
-    if (!is_there)
-        return -ENOENT;
+    if (!is_there) {
+        struct weft__waiter *self = weft__self();
+        const char *detail = runtime ? "there is no such worker" : "no runtime runs";
+        return self ? (int)weft__failed_text(self, "worker_stats_get", "", detail, -ENOENT)
+                    : -ENOENT;
+    }
     memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);
     return 0;
 }

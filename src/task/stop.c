@@ -191,5 +191,8 @@ int weft_stop(int64_t grace_ns) {
     }
     weft__runtime_name_living(runtime);
     weft__store(&runtime->stopper, NULL, seq_cst);
-    return (int)weft__failed_text(self, "stop", "", "tasks are still alive", error);
+    bool is_living = weft__runtime_living(runtime) > 0;
+    return (int)weft__failed_text(
+        self, "stop", "", is_living ? "tasks are still alive" : "a call of another thread goes on",
+        error);
 }

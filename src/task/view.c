@@ -9,9 +9,9 @@
 #include "task/view.h"
 
 #include "driver/driver.h"
-#include "os/look.h"
 #include "os/os.h"
 #include "task/park.h"
+#include "task/title.h"
 
 #include <string.h>
 
@@ -34,17 +34,19 @@ static WEFT__NOINLINE void collect(void *arg) {
     memmove(view->frames, view->frames + first + 1, view->frame_count * sizeof view->frames[0]);
 }
 
-// What a task that blocks its thread blocks in is found by a search of its stack. Where that ends
-// is not known: the task may have ended meanwhile.
-static void collect_from(struct weft__worker *worker, struct weft__view *view) {
+// How far the stack is searched of a task that blocks its thread: up to its notes, of which one is
+// an address in the code. If it has ended meanwhile, so that these are another's, nothing is shown.
+static WEFT__RACY uintptr_t end_of_search(const struct weft__task *task, uintptr_t sp) {
+    uintptr_t low = (uintptr_t)task->stack.low, notes = (uintptr_t)weft__notes_of(&task->waiter);
+    return sp >= low && sp < notes && notes - sp < SEARCHED_SIZE ? notes : sp + SEARCHED_SIZE;
+}
+
+static void collect_from(struct weft__worker *worker, const struct weft__task *task,
+                         struct weft__view *view) {
     struct weft__look look;
-    uint32_t thread = weft__load(&worker->thread, relaxed);
-    weft__look(thread, &look);
-    if (look.is_waiting)
-        view->frame_count = weft__look_calls(look.pc, look.sp, look.sp + SEARCHED_SIZE,
-                                             view->frames, WEFT__FRAMES_MAX);
-    else
-        view->frame_count = weft__look_calls_running(thread, view->frames, WEFT__FRAMES_MAX);
+    weft__look(weft__load(&worker->thread, relaxed), &look);
+    view->frame_count =
+        weft__calls_of(worker, &look, end_of_search(task, look.sp), view->frames, WEFT__FRAMES_MAX);
     view->is_interrupted = true;
     if (view->frame_count == 0)
         view->no_frames = "it runs and could not be asked";
@@ -109,7 +111,7 @@ static void view_running(struct weft__worker *worker, struct weft__task *task,
         view->frame_count = weft__look_own_calls(0, view->frames, WEFT__FRAMES_MAX);
         return;
     }
-    collect_from(worker, view);
+    collect_from(worker, task, view);
     if (weft__load(&worker->current, relaxed) != task) { // it may have been another's
         view->frame_count = 0;
         view->no_frames = "it has just waited";
@@ -129,7 +131,7 @@ void weft__view(const struct weft__survey *survey, const struct weft__seen *seen
     uint32_t started_on = weft__load(&task->waiter.started_on, relaxed);
     bool is_here = !is_gone(seen) && started_on > 0;
     struct weft__worker *worker = is_here ? survey->workers[started_on - 1] : NULL;
-    ret_view->worker = worker ? worker->index : 0;
+    ret_view->worker = worker ? worker->index + 1 : 0;
     if (worker && is_held)
         view_held(worker, task, ret_view);
     if (is_held)

@@ -5,6 +5,7 @@
 #ifndef WEFT__VIEW_H
 #define WEFT__VIEW_H
 
+#include "os/look.h"
 #include "task/survey.h"
 
 enum weft__state { WEFT__UNSTARTED, WEFT__READY, WEFT__RUNNING, WEFT__WAITING, WEFT__GONE };
@@ -14,7 +15,7 @@ enum { WEFT__WHERE_SIZE = 64, WEFT__FRAMES_MAX = 48 };
 // What one task does at this moment. Zero is "not known".
 struct weft__view {
     enum weft__state state;
-    uint32_t worker;              // its index, if started
+    uint32_t worker;              // its number, from 1, if started
     const char *waits_for;        // the four are of one that waits: what for,
     int waits_on;                 // which handle,
     char where[WEFT__WHERE_SIZE]; // where, cut; "": none

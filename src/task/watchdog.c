@@ -29,11 +29,8 @@ static void put_calls(struct weft__text *text, struct weft__worker *worker,
                       const struct subject *subject, const struct weft__look *look) {
     uintptr_t calls[CALLS_MAX];
     bool is_on_stack = look->sp >= subject->low && look->sp < subject->top;
-    size_t count =
-        look->is_waiting
-            ? weft__look_calls(look->pc, look->sp, is_on_stack ? subject->top : look->sp, calls,
-                               CALLS_MAX)
-            : weft__look_calls_running(weft__load(&worker->thread, relaxed), calls, CALLS_MAX);
+    uintptr_t top = is_on_stack ? subject->top : look->sp;
+    size_t count = weft__calls_of(worker, look, top, calls, CALLS_MAX);
     if (count == 0)
         return;
     weft__text_put(text, look->is_waiting ? ", blocked in " : ", busy in ");
@@ -70,7 +67,7 @@ static void report_task(struct weft__worker *worker, const struct weft__watched 
     weft__text_init(&text, line, sizeof line);
     weft__text_put(&text, "task ");
     weft__title_put(&text, &subject.title);
-    weft__text_putf(&text, " has kept worker %u for %lld ms", worker->index,
+    weft__text_putf(&text, " has kept worker %u for %lld ms", worker->index + 1,
                     (long long)(watched->kept_ns / NS_PER_MS));
     put_calls(&text, worker, &subject, look);
     weft__log(WEFT__LOG_WARN, "%s (what blocks or computes for long belongs into weft_blocking)",
@@ -88,7 +85,7 @@ static void report_zero(struct weft__worker *worker, const struct weft__watched 
               "task zero (the thread that started the runtime) has kept worker %u for %lld ms "
               "outside weft%s: %llu task%s there (run it by weft_blocking, or set "
               "weft_options.own_threads)",
-              worker->index, (long long)(watched->kept_ns / NS_PER_MS), calls,
+              worker->index + 1, (long long)(watched->kept_ns / NS_PER_MS), calls,
               (unsigned long long)count, count == 1 ? " waits" : "s wait");
 }
 

@@ -64,7 +64,7 @@ struct weft__worker {
     struct weft__driver *driver;
     uint32_t index;               // in the runtime
     struct weft__context context; // the scheduler's own
-    struct weft__stack stack;     // what that runs on; empty for a worker with a thread of its own
+    struct weft__stack stack;     // what that runs on; unused where it has a thread of its own
     struct weft__stack reserve;   // for tasks when there is no other stack
     struct weft__stacks stacks;
     struct weft__queue cache;                  // records for the next tasks
@@ -178,8 +178,12 @@ static inline void weft__worker_check_leave(const struct weft__task *task, const
 #endif
 
 // Says so when a task of the calling thread's worker runs over the end of its stack, before the
-// process ends by SIGSEGV (overflow.c). Returns 0 or a negative errno.
-int weft__overflow_watch(void);
+// process ends by SIGSEGV (overflow.c).
+void weft__overflow_watch(void);
 void weft__overflow_unwatch(void);
+// An alternate stack for the handlers of task zero's thread; NULL: it has one of its own, or there
+// is no memory. Back on the same thread.
+void *weft__overflow_stack_give(void);
+void weft__overflow_stack_take(void *stack);
 
 #endif

@@ -29,7 +29,8 @@ static int make_driver(struct launch *launch, struct weft__driver **ret_driver) 
     char note[WEFT__SUBJECT_SIZE * 2] = "";
     int error = weft__driver_start(plan->driver, ret_driver, note, sizeof note);
     if (error < 0 && plan->may_fall_back && weft__driver_start("epoll", ret_driver, NULL, 0) == 0) {
-        weft__log(WEFT__LOG_WARN, "driver of worker %u: epoll (%s)", launch->worker->index, note);
+        weft__log(WEFT__LOG_WARN, "driver of worker %u: epoll (%s)", launch->worker->index + 1,
+                  note);
         return 0;
     }
     if (error < 0 || launch->worker->index == 0)
@@ -94,7 +95,7 @@ int weft__worker_thread_start(struct weft__runtime *runtime, struct weft__worker
                               const struct weft__worker_plan *plan) {
     struct launch launch = {.runtime = runtime, .worker = worker, .plan = plan};
     char name[16];
-    (void)snprintf(name, sizeof name, "weft-%u", worker->index);
+    (void)snprintf(name, sizeof name, "weft-%u", worker->index + 1);
     plan->cause[0] = '\0';
     struct weft__os_thread thread;
     int error = weft__os_thread_create(&thread, name, thread_main, &launch);

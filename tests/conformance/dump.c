@@ -53,7 +53,7 @@ CASE(a_dump_tells_what_each_task_waits_for) {
     await_waiting(pair.server, WEFT_READ, 1);
     dump();
     (void)snprintf(waits, sizeof waits, "read on handle %d", pair.server);
-    expect_line("task zero", "runs on worker 0");
+    expect_line("task zero", "runs on worker 1");
     expect_line("\"above\"", ": join;");
     expect_line("its scope: 1 task, being joined", "\"below\"");
     expect_line("\"below\"", waits);

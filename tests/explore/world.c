@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "driver/driver.h"
 #include "os/fault.h"
+#include "os/look.h"
 #include "os/os.h"
 #include "os/pages.h"
 #include "os/symbol.h"
@@ -244,9 +245,19 @@ uint32_t weft__os_thread_id(void) {
     return (uint32_t)(explorer->current - explorer->threads) + 1;
 }
 
-int weft__fault_watch(weft__fault_describe *describe) {
+size_t weft__look_calls(uintptr_t pc, uintptr_t sp, uintptr_t top, uintptr_t *ret_calls,
+                        size_t capacity) {
+    (void)pc, (void)sp, (void)top, (void)ret_calls, (void)capacity;
+    return 0;
+}
+
+size_t weft__look_calls_running(uint32_t thread_id, uintptr_t *ret_calls, size_t capacity) {
+    (void)thread_id, (void)ret_calls, (void)capacity;
+    return 0;
+}
+
+void weft__fault_watch(weft__fault_describe *describe) {
     (void)describe;
-    return -ENOTSUP;
 }
 
 void weft__fault_unwatch(void) {}

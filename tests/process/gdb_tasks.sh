@@ -37,13 +37,13 @@ part() {
     awk -v wanted="$1" 'BEGIN { n = 1 } /^----/ { n++; next } n == wanted' "$2"
 }
 lists_all() { # FILE
-    local text waits='waits on worker 0:'
+    local text waits='waits on worker 1:'
     text=$(part 1 "$1")
-    grep -q '^task zero runs on worker 0$' <<<"$text" &&
+    grep -q '^task zero runs on worker 1$' <<<"$text" &&
         grep -q "^task 1 \"reader\" (read_one) $waits read on handle [0-9]*\$" <<<"$text" &&
         grep -q "^task [0-9]* \"joiner\" (join_one) $waits join\$" <<<"$text" &&
         grep -q "^task [0-9]* \"sleeper\" (sleep_long) $waits sleep\$" <<<"$text" &&
-        grep -q '^task [0-9]* "spinner" (spin) runs on worker 1$' <<<"$text" &&
+        grep -q '^task [0-9]* "spinner" (spin) runs on worker 2$' <<<"$text" &&
         grep -q '^task [0-9]* "newcomer" (sleep_long) has not started$' <<<"$text"
 }
 # The frames of one task, as the script numbers them; the last one is where tasks begin.

@@ -96,7 +96,7 @@ static void expect_all(const char *driver, int workers) {
     expect_waiters(&w, text);
     (void)find(text, "weft: 7 tasks in 2 scopes on ");
     (void)find(text, driver);
-    (void)find(text, "task zero runs on worker 0");
+    (void)find(text, "task zero runs on worker 1");
     expect_waiters(&w, dump()); // nobody was disturbed
     waiters_end(&w);
     expect(weft_stop(INT64_MAX), 0);
@@ -170,18 +170,18 @@ static void one_that_runs_is_ready_or_has_not_started_says_so(void **state) {
         expect(weft_yield(), 0);
     go_named(&scope, do_nothing, NULL, "newcomer");
     const char *text = dump();
-    (void)find(task_line(text, "yielder"), " is ready to run on worker 0");
+    (void)find(task_line(text, "yielder"), " is ready to run on worker 1");
     (void)find(task_line(text, "newcomer"), " (do_nothing) has not started");
     expect_frame(text, "newcomer", "has not started");
     yielder.is_over = true;
     expect(weft_join(&scope), 0);
     go_named(&scope, dump_itself, &text, "dumper");
     expect(weft_join(&scope), 0);
-    (void)find(task_line(text, "dumper"), " runs on worker 0");
+    (void)find(task_line(text, "dumper"), " runs on worker 1");
     expect_frame(text, "dumper", "weft_dump+0x");
     expect_frame(text, "dumper", "dump_itself+0x");
-    (void)find(text, "task zero waits on worker 0 for ");
-    (void)find(text, "worker 0 runs task ");
+    (void)find(text, "task zero waits on worker 1 for ");
+    (void)find(text, "worker 1 runs task ");
 }
 
 static void a_small_stack_is_enough(void **state) {
@@ -255,7 +255,7 @@ static void it_goes_where_log_lines_go(void **state) {
     expect(weft_start(&(weft_options){.driver = "epoll", .log = keep_line}), 0);
     expect(weft_dump(-1), 0);
     assert_true(is_kept("weft: 1 task in 0 scopes on "));
-    assert_true(is_kept("\ntask zero runs on worker 0\n"));
+    assert_true(is_kept("\ntask zero runs on worker 1\n"));
 }
 
 int main(void) {

@@ -50,7 +50,7 @@ static void expect_dump_while_all_are_busy(const char *driver, int workers) {
         weft__os_yield();
     go_named(&hogs.scope, do_nothing, NULL, "kept waiting");
     ask_until_kept("\"kept waiting\" (do_nothing) has not started");
-    for (int i = 1; i < workers; i++) {
+    for (int i = 2; i <= workers; i++) {
         char wanted[64];
         (void)snprintf(wanted, sizeof wanted, "\"hog\" (hog) runs on worker %d", i);
         ask_until_kept(wanted);

@@ -53,9 +53,18 @@ static void own_handler_with_info(int number, siginfo_t *info, void *context) {
     _exit(STATUS_WRONG);
 }
 
+static void *stack; // the alternate one of this thread
+
 static void watch(void) {
-    if (weft__fault_watch(know_guarded) != 0)
+    weft__fault_watch(know_guarded);
+    if (!stack && weft__fault_stack_give(&stack) != 0)
         _exit(STATUS_WRONG);
+}
+
+static void unwatch(void) {
+    weft__fault_unwatch();
+    weft__fault_stack_take(stack);
+    stack = NULL;
 }
 
 static void fault_at_known(void) {
@@ -80,7 +89,7 @@ static bool know_everything(const void *addr, char *buf, size_t size) {
 }
 
 static void send_a_signal_to_who_knows_everything(void) {
-    (void)weft__fault_watch(know_everything);
+    weft__fault_watch(know_everything);
     (void)raise(SIGSEGV);
 }
 
@@ -113,6 +122,23 @@ static void fault_with_handler_with_info(void) {
 
 static void fault_while_ignored(void) {
     (void)signal(SIGSEGV, SIG_IGN);
+    watch();
+    touch(guarded);
+}
+
+static struct sigaction below;
+
+// A handler of the program's that calls the one it has found.
+static void chaining_handler(int number, siginfo_t *info, void *context) {
+    below.sa_sigaction(number, info, context);
+}
+
+static void fault_below_another_when_watched_again(void) {
+    struct sigaction action = {.sa_sigaction = chaining_handler,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    watch();
+    (void)sigaction(SIGSEGV, &action, &below);
+    weft__fault_unwatch();
     watch();
     touch(guarded);
 }
@@ -155,6 +181,7 @@ static void a_signal_that_was_sent_ends_the_process_and_nobody_is_asked(void **s
 static void watching_twice_chains_to_the_handler_from_before(void **state) {
     (void)state;
     expect_end(fault_when_watched_twice, OWN, true);
+    expect_end(fault_below_another_when_watched_again, SIGSEGV, true);
 }
 
 static void a_handler_from_before_is_called_behind_the_report(void **state) {
@@ -203,13 +230,13 @@ static void unwatching_brings_back_what_was_there(void **state) {
     (void)state;
     for (int round = 0; round < 2; round++) {
         struct surroundings before = look();
-        assert_int_equal(weft__fault_watch(know_guarded), 0);
+        watch();
         struct surroundings between = look();
         assert_ptr_not_equal(between.segv.sa_handler, before.segv.sa_handler);
         assert_ptr_equal(between.bus.sa_handler, between.segv.sa_handler);
         assert_true((between.segv.sa_flags & SA_ONSTACK) != 0);
         assert_int_equal(between.stack.ss_flags, 0); // the thread has one
-        weft__fault_unwatch();
+        unwatch();
         struct surroundings after = look();
         expect_same(&before, &after);
     }
@@ -220,10 +247,10 @@ static void a_stack_of_the_threads_own_is_kept(void **state) {
     static char memory[64 * 1024];
     stack_t own = {.ss_sp = memory, .ss_size = sizeof memory}, before, now;
     assert_int_equal(sigaltstack(&own, &before), 0);
-    assert_int_equal(weft__fault_watch(know_guarded), 0);
+    watch();
     assert_int_equal(sigaltstack(NULL, &now), 0);
     assert_ptr_equal(now.ss_sp, memory);
-    weft__fault_unwatch();
+    unwatch();
     assert_int_equal(sigaltstack(NULL, &now), 0);
     assert_ptr_equal(now.ss_sp, memory);
     assert_int_equal(sigaltstack(&before, NULL), 0);
@@ -232,26 +259,42 @@ static void a_stack_of_the_threads_own_is_kept(void **state) {
 static void a_handler_installed_since_stays(void **state) {
     (void)state;
     struct surroundings before = look();
-    assert_int_equal(weft__fault_watch(know_guarded), 0);
+    watch();
     (void)signal(SIGSEGV, own_handler);
-    weft__fault_unwatch();
+    unwatch();
     struct surroundings after = look();
     (void)sigaction(SIGSEGV, &before.segv, NULL);
     assert_ptr_equal(after.segv.sa_handler, own_handler);
     assert_ptr_equal(after.bus.sa_handler, before.bus.sa_handler);
 }
 
-static void without_a_stack_nothing_is_changed(void **state) {
+static void without_memory_there_is_no_stack(void **state) {
     (void)state;
     struct surroundings before = look();
     if (!(before.stack.ss_flags & SS_DISABLE))
         skip(); // then none is needed
     weft__fail_arm(WEFT__FAIL_PAGES, 1, 0, -ENOMEM);
-    int error = weft__fault_watch(know_guarded);
+    int error = weft__fault_stack_give(&stack);
     weft__fail_disarm();
     struct surroundings after = look();
     assert_int_equal(error, -ENOMEM);
+    assert_null(stack);
     expect_same(&before, &after);
+}
+
+// The program has given the thread another one since.
+static void another_stack_is_left_alone(void **state) {
+    (void)state;
+    static char memory[64 * 1024];
+    stack_t own = {.ss_sp = memory, .ss_size = sizeof memory}, before, now;
+    assert_int_equal(sigaltstack(NULL, &before), 0);
+    assert_int_equal(weft__fault_stack_give(&stack), 0);
+    assert_int_equal(sigaltstack(&own, NULL), 0);
+    weft__fault_stack_take(stack);
+    stack = NULL;
+    assert_int_equal(sigaltstack(NULL, &now), 0);
+    assert_ptr_equal(now.ss_sp, memory);
+    assert_int_equal(sigaltstack(&before, NULL), 0);
 }
 
 int main(void) {
@@ -269,7 +312,8 @@ int main(void) {
         cmocka_unit_test(unwatching_brings_back_what_was_there),
         cmocka_unit_test(a_stack_of_the_threads_own_is_kept),
         cmocka_unit_test(a_handler_installed_since_stays),
-        cmocka_unit_test(without_a_stack_nothing_is_changed),
+        cmocka_unit_test(without_memory_there_is_no_stack),
+        cmocka_unit_test(another_stack_is_left_alone),
     };
     return cmocka_run_group_tests_name("reports of faults", cases, NULL, NULL);
 }

@@ -117,7 +117,7 @@ static void what_is_named_beside_one_worker_goes_to_stderr(void **state) {
         .driver = "epoll", .workers = 1, .watchdog_ns = PATIENCE_MS * WEFT_MILLISECOND};
     expect(weft_start(&options), 0);
     stderr_catch_begin(); // another file takes the place of the one it began with
-    expect(weft_go(&scope, doze_until_caught, "weft: task doze_until_caught has kept worker 0"), 0);
+    expect(weft_go(&scope, doze_until_caught, "weft: task doze_until_caught has kept worker 1"), 0);
     expect(weft_join(&scope), 0);
     stderr_catch_end();
 }
@@ -192,12 +192,12 @@ static void task_zero_is_named_when_tasks_wait_for_it(void **state) {
     (void)state;
     weft_scope scope = {0};
     start_watched();
-    expect(weft_go_with(&scope, sleep_until_named, "has kept worker 0",
+    expect(weft_go_with(&scope, sleep_until_named, "has kept worker 1",
                         &(weft_task_options){.worker = 1}),
            0);
     while (weft__load(&weft__runtime_now()->workers[0]->stats.started, relaxed) == 0)
         expect(weft_sleep(WEFT_MILLISECOND), 0);
-    doze_until_named("task zero (the thread that started the runtime) has kept worker 0");
+    doze_until_named("task zero (the thread that started the runtime) has kept worker 1");
     expect_that(count_logged(" outside weft") == 1);
     expect_that(count_logged("1 task waits there") == 1);
     expect(weft_join(&scope), 0);
@@ -232,7 +232,7 @@ static void beside_one_worker_unstarted_tasks_wait_for_task_zero_too(void **stat
             thread = thread_start(start_and_join, NULL);
         else
             expect(weft_go(&scope, end_at_once, NULL), 0);
-        doze_until_named("task zero (the thread that started the runtime) has kept worker 0");
+        doze_until_named("task zero (the thread that started the runtime) has kept worker 1");
         expect(count_logged("1 task waits there"), 1);
         if (is_from_outside) {
             while (weft__load(&weft__runtime_now()->workers[0]->stats.ended, relaxed) == 0)

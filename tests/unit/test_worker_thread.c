@@ -119,7 +119,7 @@ static void each_thread_runs_its_worker(void **state) {
     expect_threads(threads);
     for (int i = 0; i < WORKERS; i++) {
         char name[32];
-        (void)snprintf(name, sizeof name, "weft-%d", i);
+        (void)snprintf(name, sizeof name, "weft-%d", i + 1);
         assert_string_equal(seen[i].name, name);
         assert_string_equal(seen[i].driver, "epoll");
         assert_ptr_equal(seen[i].worker, &workers[i]);
@@ -213,7 +213,7 @@ static int warnings, fallbacks;
 static void count_fallbacks(int level, const char *text, void *context) {
     (void)context;
     warnings += level == WEFT__LOG_WARN;
-    fallbacks += strstr(text, "driver of worker 0: epoll (io_uring ") == text;
+    fallbacks += strstr(text, "driver of worker 1: epoll (io_uring ") == text;
 }
 
 // What io_uring cannot get epoll may; where there is no io_uring at all, too.
