@@ -93,7 +93,7 @@ static void run_program(const char *driver) {
     (void)check(weft_signal_hold(&(int){SIGUSR2}, 1));
     int listener = (int)check(weft_tcp_listen("127.0.0.1:0"));
     {
-        weft_within(200 * WEFT_MILLISECOND);
+        weft_within((test_slowness() > 1 ? 1000 : 200) * WEFT_MILLISECOND);
         if (check(weft_local_addr(listener, &where)) == 0) {
             (void)check(weft_go(&server, accept_all, &listener));
             for (int i = 0; i < 2; i++)

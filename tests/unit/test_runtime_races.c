@@ -168,7 +168,7 @@ static void task_zero_stops_while_threads_use_what_its_tasks_close(void **state)
     threads[0] = thread_start(stop_all_the_time, &outside);
     threads[1] = thread_start(use_the_handle, &outside);
     threads[2] = thread_start(use_the_handle, &outside);
-    for (size_t i = 0; i < times(800); i++) {
+    for (size_t i = 0; i < times(250); i++) {
         struct tcp_pair pair = tcp_pair_open();
         atomic_store(&outside.conn, pair.client);
         expect(weft_start(&(weft_options){.driver = "epoll"}), 0);
@@ -186,12 +186,46 @@ static void task_zero_stops_while_threads_use_what_its_tasks_close(void **state)
         thread_join(threads[i]);
 }
 
+// ---- Joins against a stop -------------------------------------------------------------------
+
+enum { SCOPES = 20 };
+
+// Each scope has an error and its cause, which the end of the runtime frees where nobody joins.
+static void *join_while_it_stops(void *arg) {
+    weft_scope scopes[SCOPES] = {{{0}}};
+    (void)arg;
+    for (int i = 0; i < SCOPES; i++)
+        expect(weft_go(&scopes[i], wait_for_ever, NULL), 0);
+    barrier_meet(&barrier, THREADS);
+    for (int i = 0; i < SCOPES; i++) {
+        expect(weft_join(&scopes[i]), -ECANCELED);
+        expect_explained("join");
+    }
+    return NULL;
+}
+
+static void threads_join_their_scopes_while_the_runtime_stops(void **state) {
+    (void)state;
+    pthread_t threads[THREADS - 1];
+    for (size_t i = 0; i < times(200); i++) {
+        barrier = (struct barrier){0};
+        expect(weft_start(&(weft_options){.driver = "epoll", .own_threads = i % 2}), 0);
+        for (int k = 0; k < THREADS - 1; k++)
+            threads[k] = thread_start(join_while_it_stops, NULL);
+        barrier_meet(&barrier, THREADS);
+        expect(weft_stop(INT64_MAX), 0);
+        for (int k = 0; k < THREADS - 1; k++)
+            thread_join(threads[k]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest cases[] = {
         CASE(threads_that_go_first_at_the_same_time_share_one_runtime),
         CASE(of_many_starts_exactly_one_succeeds),
         CASE(the_runtime_comes_and_goes_under_all_threads),
         CASE(task_zero_stops_while_threads_use_what_its_tasks_close),
+        CASE(threads_join_their_scopes_while_the_runtime_stops),
     };
     return RUN(cases);
 }
