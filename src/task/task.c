@@ -12,7 +12,7 @@
 #include <weft/io.h>
 #include <weft/task.h>
 
-enum { CHUNK_COUNT = 64, BATCH = 32, STACK_ALIGNMENT = 16 };
+enum { CHUNK_COUNT = 64, BATCH = 512, STACK_ALIGNMENT = 16 };
 
 struct weft__task_chunk {
     struct weft__task_chunk *next;

@@ -115,6 +115,7 @@ void weft__worker_wake(struct weft__worker *worker, struct weft__task *task) {
 // turn: with many tasks nothing of it is in the nearest cache any more.
 static inline void fetch_ahead(const struct weft__task *task) {
     const char *sp = task->context.sp;
+    __builtin_prefetch(task->node.next);
     __builtin_prefetch(sp);
     __builtin_prefetch(sp + WEFT__CACHE_LINE);
     __builtin_prefetch(sp + 2 * WEFT__CACHE_LINE);
