@@ -187,7 +187,9 @@ if(WEFT_TEST_LAUNCHER MATCHES "valgrind")
 endif()
 
 # --- interleavings, in the plain build only ---------------------------------------------------
-if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND)
+# What tells of plain accesses is gcc's; the switch is ours, because the engine switches, too.
+if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND AND
+   CMAKE_C_COMPILER_ID STREQUAL "GNU" AND weft_context STREQUAL "x86_64")
     include(cmake/explore.cmake)
 endif()
 
