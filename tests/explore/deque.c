@@ -99,11 +99,7 @@ static void grow(void) {
 }
 
 #define CASE(text, most, before, ...)                                                              \
-    {                                                                                              \
-        .name = text, .bound = most, .setup = before, .finish = each_was_taken_once, .threads = {  \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
+    EXPLORE_CASE(text, most, before, NULL, each_was_taken_once, __VA_ARGS__)
 
 static const struct explore_case cases[] = {
     CASE("last_item", EXPLORE_ALL, push_one, {"owner", take_one}, {"thief", steal}),

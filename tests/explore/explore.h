@@ -80,6 +80,15 @@ struct explore_case {
     const char *finding;
 };
 
+// A case in a few words; the threads follow.
+#define EXPLORE_CASE(text, most, begin, first, end, ...)                                           \
+    {                                                                                              \
+        .name = text, .bound = most, .setup = begin, .prologue = first, .finish = end,             \
+        .threads = {                                                                               \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
 int explore_main(int argc, char **argv, const struct explore_case *cases, size_t count);
 
 #define EXPLORE_CASES(cases)                                                                       \

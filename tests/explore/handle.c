@@ -187,13 +187,7 @@ static void none_is_open(void) {
     EXPECT(weft__handles_open() == 0);
 }
 
-#define CASE(text, most, end, ...)                                                                 \
-    {                                                                                              \
-        .name = text, .bound = most, .setup = open_one, .prologue = know_self, .finish = end,      \
-        .threads = {                                                                               \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
+#define CASE(text, most, end, ...) EXPLORE_CASE(text, most, open_one, know_self, end, __VA_ARGS__)
 
 static const struct explore_case cases[] = {
     CASE("close_against_use", EXPLORE_ALL, nothing_is_open, {"closer", close_h}, {"user", use}),

@@ -119,12 +119,8 @@ static void biased_three(void) {
 }
 
 #define BIASED(text, most, end, ...)                                                               \
-    {.name = text, .bound = most, .setup = bias_to_a, .finish = end, .threads = {__VA_ARGS__}}, {  \
-        .name = text "_membarrier", .bound = most, .setup = bias_to_a_with_membarrier,             \
-        .finish = end, .threads = {                                                                \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
+    EXPLORE_CASE(text, most, bias_to_a, NULL, end, __VA_ARGS__),                                   \
+        EXPLORE_CASE(text "_membarrier", most, bias_to_a_with_membarrier, NULL, end, __VA_ARGS__)
 
 static const struct explore_case cases[] = {
     {.name = "two_threads",

@@ -186,12 +186,7 @@ static void join_one_and_free(void) {
 }
 
 #define CASE(text, most, end, ...)                                                                 \
-    {                                                                                              \
-        .name = text, .bound = most, .setup = runtime_start, .prologue = runtime_prologue,         \
-        .finish = end, .threads = {                                                                \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
+    EXPLORE_CASE(text, most, runtime_start, runtime_prologue, end, __VA_ARGS__)
 
 static const struct explore_case cases[] = {
     CASE("join_against_last_tasks", 3, runtime_stop, {"zero", zero_waits_for_one},

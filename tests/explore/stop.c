@@ -208,12 +208,7 @@ static void was_stopped_once(void) {
 }
 
 #define CASE(text, most, begin, ...)                                                               \
-    {                                                                                              \
-        .name = text, .bound = most, .setup = begin, .prologue = runtime_prologue,                 \
-        .finish = none_runs, .threads = {                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
+    EXPLORE_CASE(text, most, begin, runtime_prologue, none_runs, __VA_ARGS__)
 
 static const struct explore_case cases[] = {
     CASE("against_go", 3, runtime_start, {"zero", stop}, {"outside", go_and_join}),

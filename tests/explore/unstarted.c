@@ -94,10 +94,7 @@ static void all_were_taken_once(void) {
     EXPECT(taken[TASKS - 1] == 1);
 }
 
-#define CASE(text, most, before, end, ...)                                                         \
-    {                                                                                              \
-        .name = text, .bound = most, .setup = before, .finish = end, .threads = { __VA_ARGS__ }    \
-    }
+#define CASE(text, most, before, end, ...) EXPLORE_CASE(text, most, before, NULL, end, __VA_ARGS__)
 
 static const struct explore_case cases[] = {
     CASE("worker_against_thief", 5, push_two_and_pin, each_was_taken_once, {"worker", take_three},

@@ -122,12 +122,7 @@ static void let_go(void) {
 }
 
 #define CASE(text, most, begin, end, ...)                                                          \
-    {                                                                                              \
-        .name = text, .bound = most, .setup = begin, .prologue = runtime_prologue, .finish = end,  \
-        .threads = {                                                                               \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
+    EXPLORE_CASE(text, most, begin, runtime_prologue, end, __VA_ARGS__)
 
 static const struct explore_case cases[] = {
     CASE("stolen_or_not", 2, start_two, runtime_stop, {"zero", go_two_and_join}),

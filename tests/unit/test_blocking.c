@@ -3,10 +3,10 @@
 // are, when one that waits may go, what becomes of the threads.
 #define UNIT_WORKERS "2"
 #include "task_tools.h"
+#include "threads.h"
 
 #include "task/blocking.h"
 
-#include <dirent.h>
 #include <stdio.h>
 
 // ---- Functions to be called ----
@@ -70,24 +70,6 @@ static bool looks(bool (*claim)(void)) {
     return is_true;
 }
 
-// Threads of the process that bear the pool's name.
-static size_t count_threads(void) {
-    size_t count = 0;
-    DIR *dir = opendir("/proc/self/task");
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        char path[300], name[32] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-        FILE *file = fopen(path, "r");
-        if (file == NULL)
-            continue;
-        if (fgets(name, sizeof name, file) != NULL)
-            count += strcmp(name, "weft-blocking\n") == 0;
-        fclose(file);
-    }
-    closedir(dir);
-    return count;
-}
-
 // ---- Who calls ----
 
 static void a_thread_beside_the_workers_calls_it(void **state) {
@@ -95,9 +77,9 @@ static void a_thread_beside_the_workers_calls_it(void **state) {
     pthread_t thread = pthread_self();
     expect(weft_blocking(tell_thread, &thread), 3);
     assert_false(pthread_equal(thread, pthread_self()));
-    expect(count_threads(), 1);
+    expect(count_threads("weft-blocking", NULL), 1);
     expect(weft_stop(0), 0);
-    await_that(count_threads() == 0); // a thread that was joined may still be listed
+    await_that(count_threads("weft-blocking", NULL) == 0);
     expect(weft_blocking(tell_thread, &thread), 3);
     assert_true(pthread_equal(thread, pthread_self()));
 }
@@ -122,7 +104,7 @@ static void calls_one_after_the_other_use_one_thread(void **state) {
         expect(weft_blocking(tell_thread, &other), 3);
         assert_true(pthread_equal(first, other));
     }
-    expect(count_threads(), 1);
+    expect(count_threads("weft-blocking", NULL), 1);
 }
 
 static int raise_when_run(void *flag) {
@@ -179,7 +161,7 @@ static void no_more_threads_than_were_allowed(void **state) {
     expect(weft_join(&scope), 0);
     expect(weft__load(&calls, relaxed), TASKS * 20);
     assert_in_range(weft__load(&busiest, relaxed), 1, LIMIT);
-    assert_in_range(count_threads(), 1, LIMIT);
+    assert_in_range(count_threads("weft-blocking", NULL), 1, LIMIT);
 }
 
 static void threads_without_work_end(void **state) {
@@ -194,7 +176,7 @@ static void threads_without_work_end(void **state) {
             expect(weft_go(&scope, call_often, &scope), 0);
         expect(weft_join(&scope), 0);
         await_that(looks(has_no_threads));
-        await_that(count_threads() <= 1); // the last one waits to be joined
+        await_that(count_threads("weft-blocking", NULL) <= 1); // the last one waits to be joined
     }
 }
 
@@ -374,7 +356,7 @@ static void a_storm_of_calls_leaves_nothing(void **state) {
         expect(weft_join(&scope), 0);
         expect(weft__load(&busy, relaxed), 0);
         expect(weft_stop(INT64_MAX), 0);
-        await_that(count_threads() == 0);
+        await_that(count_threads("weft-blocking", NULL) == 0);
     }
 }
 

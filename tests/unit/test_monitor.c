@@ -3,8 +3,8 @@
 // what becomes of tasks that nobody was called for, and that an idle process stays asleep.
 #define UNIT_WORKERS "2"
 #include "task_tools.h"
+#include "threads.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -321,60 +321,33 @@ static bool waits_for_ever(uint64_t thread_id) {
     return is_waiting;
 }
 
-static uint64_t monitor_thread(void) {
-    uint64_t id = 0;
-    DIR *dir = opendir("/proc/self/task");
-    assert_non_null(dir);
-    for (struct dirent *entry; id == 0 && (entry = readdir(dir)) != NULL;) {
-        char path[300], name[32] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-        FILE *file = fopen(path, "r");
-        if (file == NULL)
-            continue;
-        if (fgets(name, sizeof name, file) != NULL && strcmp(name, "weft-monitor\n") == 0)
-            id = strtoull(entry->d_name, NULL, 10);
-        fclose(file);
-    }
-    closedir(dir);
-    return id;
-}
-
-static size_t count_threads(void) {
-    size_t count = 0;
-    DIR *dir = opendir("/proc/self/task");
-    assert_non_null(dir);
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        count += entry->d_name[0] != '.';
-    closedir(dir);
-    return count;
-}
-
 // A thread that was joined may be listed a moment longer.
 static void it_is_there_as_long_as_a_runtime(void **state) {
     (void)state;
     weft_addr addr;
-    uint64_t id;
-    size_t before_any = test_slowness() > 1 ? count_threads() : 1; // ThreadSanitizer has its own
-    await_that(count_threads() == before_any);
+    uint64_t id = 0;
+    // ThreadSanitizer has one of its own.
+    size_t before_any = test_slowness() > 1 ? count_threads(NULL, NULL) : 1;
+    await_that(count_threads(NULL, NULL) == before_any);
     expect(weft_close(udp_anywhere(&addr)), 0);
     expect(weft_sleep(1), 0);
     expect(weft_blocking(end_at_once, NULL), 0);
-    expect(count_threads(), before_any); // plain calls need no other
+    expect(count_threads(NULL, NULL), before_any); // plain calls need no other
     for (int workers = 1; workers <= 2; workers++) {
         start(workers, 0);
-        await_that((id = monitor_thread()) != 0);
-        await_that(count_threads() == before_any + (size_t)workers);
+        await_that(count_threads("weft-monitor", &id) == 1);
+        await_that(count_threads(NULL, NULL) == before_any + (size_t)workers);
         expect(weft_stop(0), 0);
-        await_that(count_threads() == before_any);
+        await_that(count_threads(NULL, NULL) == before_any);
     }
 }
 
 static void in_an_idle_process_it_sleeps(void **state) {
     (void)state;
     start_watched();
-    uint64_t id;
-    await_that((id = monitor_thread()) != 0); // it takes its name when it runs
-    if (test_slowness() > 1)                  // the system calls are not those of the program
+    uint64_t id = 0;
+    await_that(count_threads("weft-monitor", &id) == 1); // it takes its name when it runs
+    if (test_slowness() > 1) // the system calls are not those of the program
         skip();
     for (int i = 0; i < 3; i++) {
         expect(weft_sleep(30 * WEFT_MILLISECOND), 0); // a worker that wakes rouses it

@@ -2,10 +2,10 @@
 // Unit tests of task/worker_thread.c: threads that begin and end together, also when one of them
 // cannot be had; and what weft_start makes of that: fewer workers, or none of those asked for.
 #include "task_tools.h"
+#include "threads.h"
 
 #include "task/worker_thread.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -56,18 +56,7 @@ static int start(int worker) {
     return weft__worker_thread_start(&runtime, &workers[worker], &plan);
 }
 
-static int count_threads(void) {
-    int count = 0;
-    DIR *dir = opendir("/proc/self/task");
-    assert_non_null(dir);
-    for (struct dirent *entry; (entry = readdir(dir));)
-        count += entry->d_name[0] != '.';
-    closedir(dir);
-    return count;
-}
-
-// A thread that was joined may still be listed for a moment.
-#define expect_threads(count) await_that(count_threads() == (count))
+#define expect_threads(count) await_that(count_threads(NULL, NULL) == (count))
 
 struct seen {
     struct weft__worker *worker;
@@ -106,10 +95,10 @@ static void each_thread_runs_its_worker(void **state) {
     (void)state;
     struct seen seen[WORKERS];
     weft_scope scope = {0};
-    int threads = count_threads();
+    size_t threads = count_threads(NULL, NULL);
     for (int i = 0; i < WORKERS; i++)
         expect(start(i), 0);
-    assert_int_equal(count_threads(), threads + WORKERS);
+    assert_int_equal(count_threads(NULL, NULL), threads + WORKERS);
     for (int i = 0; i < WORKERS; i++) // they may come before it goes
         go_on(i, &scope, look, &seen[i]);
     weft__worker_threads_go(&runtime);
@@ -149,7 +138,7 @@ static void nothing_runs_before_all_are_let_go(void **state) {
 
 static void those_that_were_not_let_go_end_as_well(void **state) {
     (void)state;
-    int threads = count_threads();
+    size_t threads = count_threads(NULL, NULL);
     for (int i = 0; i < WORKERS; i++)
         expect(start(i), 0);
     weft__worker_threads_end(&runtime, WORKERS);
@@ -160,7 +149,7 @@ static void those_that_were_not_let_go_end_as_well(void **state) {
 
 static void one_whose_driver_does_not_start_leaves_no_thread(void **state) {
     (void)state;
-    int threads = count_threads();
+    size_t threads = count_threads(NULL, NULL);
     plan.driver = "carrier pigeon";
     expect(start(0), -EINVAL);
     assert_non_null(strstr(cause, "carrier pigeon"));
@@ -188,7 +177,7 @@ static void a_thread_that_cannot_be_had_says_so(void **state) {
 static void those_that_stand_end_when_a_later_one_does_not_start(void **state) {
     (void)state;
     static const char *const kinds[] = {"alloc", "pages", "thread"};
-    int threads = count_threads();
+    size_t threads = count_threads(NULL, NULL);
     for (size_t k = 0; k < 3; k++) {
         size_t living = weft__alloc_living();
         int count = 0;
