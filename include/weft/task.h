@@ -62,7 +62,7 @@ typedef struct weft_options {
     int dump_on_sigquit;
 } weft_options;
 
-/// Starts the runtime. The calling thread becomes worker 0 and its caller task zero; tasks run
+/// Starts the runtime. The calling thread becomes worker 1 and its caller task zero; tasks run
 /// there while task zero waits inside weft. The other workers have threads of their own. The first
 /// weft_go does this with defaults.
 ///   options  borrowed; NULL: defaults.
@@ -74,7 +74,7 @@ typedef struct weft_options {
 ///   -EAGAIN    no thread for a worker (ulimit -u)
 ///   or why the driver named did not start; weft_explain() has the sentence.
 /// Does not suspend. Blocks of weft_within that are open in the thread stay in force.
-/// Unless own_threads is set, worker 0 belongs to this thread: its tasks do not run while the
+/// Unless own_threads is set, worker 1 belongs to this thread: its tasks do not run while the
 /// caller is busy or blocked outside weft (in pthread_join, say), though other workers take what
 /// has not started; and the thread must not end before weft_stop while tasks are alive. A program
 /// with threads of its own therefore starts the runtime in main.

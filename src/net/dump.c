@@ -223,7 +223,7 @@ static void print_scope(struct dump *dump, const struct weft__seen *seen, uint32
 static void print_worker(struct dump *dump, struct weft__worker *worker) {
     struct weft__task *task = weft__load(&worker->current, acquire);
     begin_line(dump, 0);
-    weft__text_putf(&dump->line, "worker %" PRIu32, worker->index + 1);
+    weft__text_putf(&dump->line, "worker %" PRIu32, weft__worker_number(worker));
     if (task) {
         weft__text_put(&dump->line, " runs ");
         put_task(dump, weft__load(&task->number, relaxed), NULL);

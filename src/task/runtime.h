@@ -52,7 +52,7 @@ static inline uint32_t weft__runtime_number(struct weft__runtime *runtime,
     uint32_t step = runtime->worker_count + 1;
     if (self->worker)
         return (uint32_t)weft__load(&self->worker->stats.spawned, relaxed) * step +
-               self->worker->index + 1;
+               weft__worker_number(self->worker);
     return (weft__fetch_add(&runtime->numbers, 1, relaxed) + 1) * step;
 }
 

@@ -143,7 +143,7 @@ void weft__task_prepare(struct weft__task *task, struct weft__worker *worker) {
     notes->refused = 0;
     notes->place = task->waiter.place;
     task->waiter.failure = &notes->failure;
-    weft__store(&task->waiter.started_on, (uint16_t)(worker->index + 1), release);
+    weft__store(&task->waiter.started_on, (uint16_t)weft__worker_number(worker), release);
     task->is_started = true;
     weft__context_make(&task->context, task->stack.low, task->stack.size, (void *)top,
                        weft__task_main, task);

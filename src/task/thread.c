@@ -96,7 +96,7 @@ struct weft__waiter *weft__self(void) {
         return &task->waiter;
     if (worker)
         PANIC("a call was made in a signal handler, while worker %u looked for the next task",
-              worker->index);
+              weft__worker_number(worker));
     struct weft__thread *thread = this_thread;
     if (!thread)
         thread = make();

@@ -131,7 +131,7 @@ void weft__view(const struct weft__survey *survey, const struct weft__seen *seen
     uint32_t started_on = weft__load(&task->waiter.started_on, relaxed);
     bool is_here = !is_gone(seen) && started_on > 0;
     struct weft__worker *worker = is_here ? survey->workers[started_on - 1] : NULL;
-    ret_view->worker = worker ? worker->index + 1 : 0;
+    ret_view->worker = worker ? weft__worker_number(worker) : 0;
     if (worker && is_held)
         view_held(worker, task, ret_view);
     if (is_held)

@@ -65,7 +65,7 @@ struct weft__waiter {
     int32_t budget;                    // operations left until it yields
     bool is_thread;                    // a thread's record (a plain thread, or task zero): for ever
     bool may_not_wait;                 // runs on the reserve stack: there is no other to wait on
-    WEFT__ATOMIC(uint16_t) started_on; // a task: 1 + its worker's index; 0: not started
+    WEFT__ATOMIC(uint16_t) started_on; // a task: its worker's number; 0: not started
     uint32_t seen;                     // of the word, when it last returned from a park
 
     WEFT__ATOMIC(uint32_t) wakers;   // a thread's record: wakes under way, see park.c

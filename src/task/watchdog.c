@@ -67,7 +67,7 @@ static void report_task(struct weft__worker *worker, const struct weft__watched 
     weft__text_init(&text, line, sizeof line);
     weft__text_put(&text, "task ");
     weft__title_put(&text, &subject.title);
-    weft__text_putf(&text, " has kept worker %u for %lld ms", worker->index + 1,
+    weft__text_putf(&text, " has kept worker %u for %lld ms", weft__worker_number(worker),
                     (long long)(watched->kept_ns / NS_PER_MS));
     put_calls(&text, worker, &subject, look);
     weft__log(WEFT__LOG_WARN, "%s (what blocks or computes for long belongs into weft_blocking)",
@@ -85,7 +85,7 @@ static void report_zero(struct weft__worker *worker, const struct weft__watched 
               "task zero (the thread that started the runtime) has kept worker %u for %lld ms "
               "outside weft%s: %llu task%s there (run it by weft_blocking, or set "
               "weft_options.own_threads)",
-              worker->index + 1, (long long)(watched->kept_ns / NS_PER_MS), calls,
+              weft__worker_number(worker), (long long)(watched->kept_ns / NS_PER_MS), calls,
               (unsigned long long)count, count == 1 ? " waits" : "s wait");
 }
 

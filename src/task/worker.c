@@ -371,7 +371,7 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero) {
     weft__context_make(&worker->context, worker->stack.low, worker->stack.size, worker->stack.top,
                        schedule_forever, worker);
     worker->zero = zero;
-    weft__store(&zero->waiter.started_on, (uint16_t)(worker->index + 1), relaxed);
+    weft__store(&zero->waiter.started_on, (uint16_t)weft__worker_number(worker), relaxed);
     weft__store(&worker->current, zero, release);
     weft__store(&worker->is_away, 1, relaxed);
     weft__this_worker_set(worker);

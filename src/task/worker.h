@@ -97,6 +97,11 @@ struct weft__worker {
     WEFT__ATOMIC(uint32_t) is_away; // task zero runs: the worker comes back when that waits
 };
 
+// As users know it: weft_task_options.worker, reports, the names of threads. From 1.
+static inline uint32_t weft__worker_number(const struct weft__worker *worker) {
+    return worker->index + 1;
+}
+
 // Takes the driver, which the calling thread must have started; on failure nothing is taken.
 // `others`: how many workers its runtime has.
 int weft__worker_init(struct weft__worker *worker, struct weft__runtime *runtime,
@@ -181,7 +186,7 @@ static inline void weft__worker_check_leave(const struct weft__task *task, const
 // process ends by SIGSEGV (overflow.c).
 void weft__overflow_watch(void);
 void weft__overflow_unwatch(void);
-// An alternate stack for the handlers of task zero's thread; NULL: it has one of its own, or there
+// An alternate stack for the handlers of a worker's thread; NULL: it has one of its own, or there
 // is no memory. Back on the same thread.
 void *weft__overflow_stack_give(void);
 void weft__overflow_stack_take(void *stack);

@@ -8,7 +8,6 @@
 #include "task/worker_thread.h"
 
 #include "driver/driver.h"
-#include "os/fault.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -29,8 +28,8 @@ static int make_driver(struct launch *launch, struct weft__driver **ret_driver) 
     char note[WEFT__SUBJECT_SIZE * 2] = "";
     int error = weft__driver_start(plan->driver, ret_driver, note, sizeof note);
     if (error < 0 && plan->may_fall_back && weft__driver_start("epoll", ret_driver, NULL, 0) == 0) {
-        weft__log(WEFT__LOG_WARN, "driver of worker %u: epoll (%s)", launch->worker->index + 1,
-                  note);
+        weft__log(WEFT__LOG_WARN, "driver of worker %u: epoll (%s)",
+                  weft__worker_number(launch->worker), note);
         return 0;
     }
     if (error < 0 || launch->worker->index == 0)
@@ -75,7 +74,7 @@ static void thread_main(void *arg) {
     void *signal_stack = NULL;
     int error = launch->error = make(launch);
     if (error == 0) {
-        (void)weft__fault_stack_give(&signal_stack); // without one only the report is missing
+        signal_stack = weft__overflow_stack_give();
         weft__fetch_add(&runtime->threads, 1, relaxed);
     }
     weft__store(&launch->state, 1, release);
@@ -88,14 +87,14 @@ static void thread_main(void *arg) {
         weft__worker_run(worker);
     await_others(runtime);
     weft__worker_destroy(worker);
-    weft__fault_stack_take(signal_stack);
+    weft__overflow_stack_take(signal_stack);
 }
 
 int weft__worker_thread_start(struct weft__runtime *runtime, struct weft__worker *worker,
                               const struct weft__worker_plan *plan) {
     struct launch launch = {.runtime = runtime, .worker = worker, .plan = plan};
     char name[16];
-    (void)snprintf(name, sizeof name, "weft-%u", worker->index + 1);
+    (void)snprintf(name, sizeof name, "weft-%u", weft__worker_number(worker));
     plan->cause[0] = '\0';
     struct weft__os_thread thread;
     int error = weft__os_thread_create(&thread, name, thread_main, &launch);

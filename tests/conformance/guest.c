@@ -236,7 +236,7 @@ static int raise_flag(void *flag) {
     return 0;
 }
 
-// "Worker 0 runs tasks only while task zero waits inside weft."
+// "Worker 1 runs tasks only while task zero waits inside weft."
 CASE(tasks_run_only_while_task_zero_waits) {
     struct flag ran = {0};
     weft_scope scope = {0};

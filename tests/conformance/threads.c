@@ -65,7 +65,7 @@ static void *start_and_join(void *context) {
     return NULL;
 }
 
-// Task zero waits meanwhile, so that worker 0 runs tasks, too.
+// Task zero waits meanwhile, so that worker 1 runs tasks, too.
 CASE(plain_threads_start_tasks_and_join_their_scopes) {
     enum { THREADS = 3 };
     struct shared shared = {.sum = {0}};

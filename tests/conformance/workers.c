@@ -95,7 +95,7 @@ static void expect_one_thread_each(int workers) {
     struct place first[WORKERS_MAX], second[WORKERS_MAX];
     find_threads(workers, first);
     find_threads(workers, second);
-    expect_that(pthread_equal(first[0].thread, pthread_self())); // "becomes worker 0"
+    expect_that(pthread_equal(first[0].thread, pthread_self())); // "becomes worker 1"
     for (int i = 0; i < workers; i++) {
         expect_that(pthread_equal(first[i].thread, second[i].thread));
         for (int k = 0; k < i; k++)
@@ -376,7 +376,7 @@ static void expect_worker_0_to_wait(int workers) {
     expect(weft_join(&scope), 0);
 }
 
-// "Worker 0 runs tasks only while task zero waits inside weft."
+// "Worker 1 runs tasks only while task zero waits inside weft."
 CASE(what_has_started_on_worker_0_waits_while_task_zero_is_outside, .is_bare = true) {
     under(2, expect_worker_0_to_wait);
     under(8, expect_worker_0_to_wait);
