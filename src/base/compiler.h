@@ -24,6 +24,25 @@
 // For small structs of which there are many: aligned to four bytes only, with nothing in between.
 #define WEFT__UNPADDED __attribute__((packed, aligned(4)))
 
+// Which checker this is compiled for: 0 or 1 each.
+#if defined(__SANITIZE_ADDRESS__)
+#define WEFT__UNDER_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define WEFT__UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEFT__UNDER_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define WEFT__UNDER_TSAN 1
+#endif
+#endif
+#ifndef WEFT__UNDER_ASAN
+#define WEFT__UNDER_ASAN 0
+#endif
+#ifndef WEFT__UNDER_TSAN
+#define WEFT__UNDER_TSAN 0
+#endif
+
 // What different threads write stands so many bytes apart.
 #define WEFT__CACHE_LINE 64
 

@@ -34,17 +34,29 @@ static bool is_sent(const siginfo_t *info) {
     return info->si_code <= 0; // sigaction(2): what the kernel finds itself is above
 }
 
+bool weft__signal_is_handled(const struct sigaction *action) {
+    return action->sa_flags & SA_SIGINFO ||
+           (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
+bool weft__signal_pass_on(const struct sigaction *next, int number, siginfo_t *info,
+                          void *context) {
+    if (!weft__signal_is_handled(next))
+        return false;
+    if (next->sa_flags & SA_SIGINFO)
+        next->sa_sigaction(number, info, context);
+    else
+        next->sa_handler(number);
+    return true;
+}
+
 static void pass_on(int number, siginfo_t *info, void *context) {
     const struct sigaction *next = before(number);
-    if (next->sa_flags & SA_SIGINFO) {
-        next->sa_sigaction(number, info, context);
-    } else if (next->sa_handler != SIG_DFL && next->sa_handler != SIG_IGN) {
-        next->sa_handler(number);
-    } else {
-        (void)sigaction(number, next, NULL); // returning faults again, with that action
-        if (is_sent(info))
-            (void)raise(number); // blocked until the handler returns
-    }
+    if (weft__signal_pass_on(next, number, info, context))
+        return;
+    (void)sigaction(number, next, NULL); // returning faults again, with that action
+    if (is_sent(info))
+        (void)raise(number); // blocked until the handler returns
 }
 
 static void on_fault(int number, siginfo_t *info, void *context) {
@@ -89,11 +101,6 @@ void weft__fault_stack_take(void *stack) {
     if (sigaltstack(NULL, &now) == 0 && now.ss_sp == stack)
         (void)sigaltstack(&none, NULL);
     weft__pages_release(stack, STACK_SIZE);
-}
-
-bool weft__signal_is_handled(const struct sigaction *action) {
-    return action->sa_flags & SA_SIGINFO ||
-           (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
 }
 
 // Neither call of sigaction fails for these. In the child of a fork ours is there already, and must

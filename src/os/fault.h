@@ -6,6 +6,7 @@
 #ifndef WEFT__FAULT_H
 #define WEFT__FAULT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,8 +20,9 @@ void weft__fault_watch(weft__fault_describe *describe);
 void weft__fault_unwatch(void);
 
 // Whether a function is called, so that it may in turn call the one that it has found.
-struct sigaction;
 bool weft__signal_is_handled(const struct sigaction *action);
+// Calls it, if there is one.
+bool weft__signal_pass_on(const struct sigaction *next, int number, siginfo_t *info, void *context);
 
 // Whether the handler of this signal is ours at the moment.
 bool weft__fault_is_watched(int number);

@@ -43,8 +43,7 @@ static inline void weft__unlock(struct weft__lock *lock) {
 //    sides. The owner's is only the compiler's: the other side's is membarrier(2), which makes
 //    every running thread of the process pass a full fence. Where the kernel refuses that, both are
 //    ordinary fences (lock.c).
-// 2. Without a bias everybody takes the lock. Only who holds the lock sets one: the owner that is
-// in
+// 2. Without a bias everybody takes the lock. Only who holds the lock sets one: an owner that is in
 //    by its bias must leave `owner` alone, for somebody may have marked it and be waiting.
 // 3. `is_biased` tells the holder how it got in. Only holders touch it.
 // 4. `inside` is the flag of one thread for ever. A former owner that finds out too late stores 1

@@ -11,6 +11,7 @@
 //    without. So does who comes while somebody else asks.
 #include "os/look.h"
 
+#include "base/compiler.h"
 #include "os/fault.h"
 #include "os/os.h"
 
@@ -85,17 +86,9 @@ static uint64_t status_number(const char *status, const char *field, int base, u
 
 // ThreadSanitizer takes SIGBUS for a fault and runs the handler at once, in the middle of its own
 // locks.
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#define UNDER_TSAN __has_feature(thread_sanitizer)
-#else
-#define UNDER_TSAN 0
-#endif
-
 static bool may_be_asked(uint32_t thread_id) {
     char status[FILE_SIZE];
-    if (UNDER_TSAN || !weft__fault_is_watched(SIGBUS) ||
+    if (WEFT__UNDER_TSAN || !weft__fault_is_watched(SIGBUS) ||
         !read_file(thread_id, "status", status, sizeof status))
         return false;
     uint64_t blocked = status_number(status, "\nSigBlk:", 16, UINT64_MAX);

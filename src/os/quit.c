@@ -20,16 +20,10 @@ static struct {
 
 static void on_quit(int number, siginfo_t *info, void *context) {
     int saved_errno = errno;
-    const struct sigaction *before = &watch.before;
     if (weft__load(&watch.is_on, relaxed))
         watch.asked();
     errno = saved_errno;
-    if (!weft__signal_is_handled(before))
-        return;
-    if (before->sa_flags & SA_SIGINFO)
-        before->sa_sigaction(number, info, context);
-    else
-        before->sa_handler(number);
+    (void)weft__signal_pass_on(&watch.before, number, info, context);
 }
 
 // Unless somebody has replaced it since.

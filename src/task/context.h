@@ -12,27 +12,10 @@
 #ifndef WEFT_TASK_CONTEXT_H
 #define WEFT_TASK_CONTEXT_H
 
+#include "base/compiler.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-
-// Which checker this is compiled for: 0 or 1 each.
-#if defined(__SANITIZE_ADDRESS__)
-#define WEFT__UNDER_ASAN 1
-#elif defined(__SANITIZE_THREAD__)
-#define WEFT__UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WEFT__UNDER_ASAN 1
-#elif __has_feature(thread_sanitizer)
-#define WEFT__UNDER_TSAN 1
-#endif
-#endif
-#ifndef WEFT__UNDER_ASAN
-#define WEFT__UNDER_ASAN 0
-#endif
-#ifndef WEFT__UNDER_TSAN
-#define WEFT__UNDER_TSAN 0
-#endif
 
 #ifdef __cplusplus
 extern "C" {

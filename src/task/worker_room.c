@@ -55,8 +55,8 @@ int weft__worker_make_room(struct weft__worker *worker, size_t stack_size, uint3
         release(worker);
         return -ENOMEM;
     }
-    weft__store(&worker->stacks.in_use, 0,
-                relaxed); // these two are the worker's; the count is of the tasks'
+    // These two are the worker's; the count is of the tasks'.
+    weft__store(&worker->stacks.in_use, 0, relaxed);
     return 0;
 }
 
