@@ -4,6 +4,7 @@
 // and makes a system call.
 #include "os/signals.h"
 
+#include "base/compiler.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 
 enum { SIGNALS_MAX = 64, RESERVED_FIRST = 32, RESERVED_LAST = 33 }; // reserved: the C library's own
+
+static const int64_t TSAN_LOOK_NS = 100000000;
 
 static struct sigaction before[SIGNALS_MAX + 1];
 static WEFT__ATOMIC(uint64_t) caught;
@@ -38,6 +41,35 @@ static bool is_ours(const struct sigaction *action) {
     return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == on_signal;
 }
 
+// ThreadSanitizer notes a signal in the context that it meets, and runs the handler when that one
+// next makes a call that it knows. A task that ends first takes the signal along, and a futex that
+// the kernel goes on with is no such call. So there a thread that holds signals leaves them to our
+// own, until it gives them back, and ours looks up now and then.
+static WEFT__THREAD_LOCAL uint64_t left;
+
+static void fill(sigset_t *ret_signals, uint64_t set) {
+    sigemptyset(ret_signals);
+    for (int number = 1; number <= SIGNALS_MAX; number++)
+        if (set & weft__signal_bit(number))
+            sigaddset(ret_signals, number);
+}
+
+static void leave_to_our_thread(uint64_t set) {
+    sigset_t closed, before_us;
+    fill(&closed, set);
+    (void)pthread_sigmask(SIG_BLOCK, &closed, &before_us);
+    for (int number = 1; number <= SIGNALS_MAX; number++)
+        if (set & weft__signal_bit(number) && !sigismember(&before_us, number))
+            left |= weft__signal_bit(number);
+}
+
+static void leave_no_longer(uint64_t set) {
+    sigset_t open;
+    fill(&open, left & set);
+    left &= ~set;
+    (void)pthread_sigmask(SIG_UNBLOCK, &open, NULL);
+}
+
 // Neither call fails for a signal that can be waited for. What was there is remembered first, for a
 // fork(2) that comes in between.
 void weft__signals_hold(uint64_t set) {
@@ -50,6 +82,8 @@ void weft__signals_hold(uint64_t set) {
         before[number] = found;
         (void)sigaction(number, &ours, NULL);
     }
+    if (WEFT__UNDER_TSAN)
+        leave_to_our_thread(set);
 }
 
 void weft__signals_release(uint64_t set) {
@@ -57,6 +91,8 @@ void weft__signals_release(uint64_t set) {
     for (int number = 1; number <= SIGNALS_MAX; number++)
         if (set & weft__signal_bit(number) && sigaction(number, NULL, &now) == 0 && is_ours(&now))
             (void)sigaction(number, &before[number], NULL);
+    if (WEFT__UNDER_TSAN)
+        leave_no_longer(set);
 }
 
 uint64_t weft__signals_take(void) {
@@ -68,7 +104,8 @@ uint32_t weft__signals_mark(void) {
 }
 
 void weft__signals_sleep(uint32_t mark) {
-    weft__futex_wait(&word, mark, INT64_MAX);
+    weft__futex_wait(&word, mark,
+                     WEFT__UNDER_TSAN ? weft__clock_monotonic_ns() + TSAN_LOOK_NS : INT64_MAX);
 }
 
 void weft__signals_poke(void) {
@@ -78,11 +115,11 @@ void weft__signals_poke(void) {
 
 void weft__signals_unblock(uint64_t set) {
     sigset_t open, closed;
-    sigemptyset(&open);
+    fill(&open, set);
     sigemptyset(&closed);
     for (int number = 1; number <= SIGNALS_MAX; number++)
-        if (weft__signal_is_awaitable(number))
-            sigaddset(set & weft__signal_bit(number) ? &open : &closed, number);
+        if (weft__signal_is_awaitable(number) && !(set & weft__signal_bit(number)))
+            sigaddset(&closed, number);
     (void)pthread_sigmask(SIG_BLOCK, &closed, NULL);
     (void)pthread_sigmask(SIG_UNBLOCK, &open, NULL);
 }

@@ -37,7 +37,7 @@ static WEFT__NOINLINE void collect(void *arg) {
 // How far the stack is searched of a task that blocks its thread: up to its notes, of which one is
 // an address in the code. If it has ended meanwhile, so that these are another's, nothing is shown.
 static WEFT__RACY uintptr_t end_of_search(const struct weft__task *task, uintptr_t sp) {
-    uintptr_t low = (uintptr_t)task->stack.low, notes = (uintptr_t)weft__notes_of(&task->waiter);
+    uintptr_t low = (uintptr_t)task->stack.low, notes = (uintptr_t)task->waiter.failure;
     return sp >= low && sp < notes && notes - sp < SEARCHED_SIZE ? notes : sp + SEARCHED_SIZE;
 }
 

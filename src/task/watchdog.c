@@ -50,7 +50,7 @@ static WEFT__RACY bool copy_subject(struct weft__worker *worker,
     weft__lock(&pool->lock);
     weft__title_copy(watched->task, &ret_subject->title);
     ret_subject->low = (uintptr_t)watched->task->stack.low;
-    ret_subject->top = (uintptr_t)weft__notes_of(&watched->task->waiter);
+    ret_subject->top = (uintptr_t)watched->task->waiter.failure;
     weft__fence(seq_cst);
     bool is_valid = is_same(worker, watched);
     weft__unlock(&pool->lock);

@@ -208,7 +208,7 @@ static void handler_of_the_program(int number) {
 static void a_stop_gives_the_handlers_back(void **state) {
     (void)state;
     expect(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = handler_of_the_program}, NULL), 0);
-    handled = (struct flag){0};
+    atomic_store(&handled.value, 0);
     expect(weft_signal_hold(both, 2), 0);
     send(SIGUSR1);
     expect(weft_signal_wait(usr1, 1), SIGUSR1);
@@ -271,7 +271,7 @@ static void a_program_may_take_one_back(void **state) {
     (void)state;
     expect(weft_signal_hold(usr1, 1), 0);
     expect(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = handler_of_the_program}, NULL), 0);
-    handled = (struct flag){0};
+    atomic_store(&handled.value, 0);
     send(SIGUSR1);
     await_flag(&handled, 1);
     expect(weft_signal_hold(usr1, 1), 0); // and we, ours
