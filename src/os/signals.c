@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 enum { SIGNALS_MAX = 64, RESERVED_FIRST = 32, RESERVED_LAST = 33 }; // reserved: the C library's own
 
@@ -70,6 +71,17 @@ static void leave_no_longer(uint64_t set) {
     (void)pthread_sigmask(SIG_UNBLOCK, &open, NULL);
 }
 
+// What was sent to this thread alone, by raise(3), nobody else can take.
+static uint64_t take_left(void) {
+    uint64_t set = 0;
+    sigset_t closed;
+    int number;
+    fill(&closed, left);
+    while (left && (number = sigtimedwait(&closed, NULL, &(struct timespec){0})) > 0)
+        set |= weft__signal_bit(number);
+    return set;
+}
+
 // Neither call fails for a signal that can be waited for. What was there is remembered first, for a
 // fork(2) that comes in between.
 void weft__signals_hold(uint64_t set) {
@@ -96,7 +108,8 @@ void weft__signals_release(uint64_t set) {
 }
 
 uint64_t weft__signals_take(void) {
-    return weft__exchange(&caught, 0, acquire);
+    uint64_t raised = WEFT__UNDER_TSAN ? take_left() : 0;
+    return weft__exchange(&caught, 0, acquire) | raised;
 }
 
 uint32_t weft__signals_mark(void) {

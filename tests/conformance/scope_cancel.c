@@ -22,12 +22,14 @@ static int sleep_on(void *context) {
     return 0;
 }
 
+static const weft_task_options here = {.worker = WEFT_WORKER_HERE}; // no thief starts it
+
 // "A task cancelled before it started still runs (its first wait returns -ECANCELED), so what it
 // was given is released."
 CASE(a_task_cancelled_before_it_started_still_runs) {
     weft_scope scope = {0};
     struct sleeper sleeper = {.seen = 0};
-    expect(weft_go(&scope, sleep_on, (void *)&sleeper), 0);
+    expect(weft_go_with(&scope, sleep_on, (void *)&sleeper, &here), 0);
     weft_cancel(&scope);
     expect(flag_value(&sleeper.begun), 0);
     expect(weft_join(&scope), 0);
@@ -49,7 +51,7 @@ CASE(a_handle_given_to_a_task_cancelled_before_it_started_is_released) {
     char byte;
     expect(weft_write(pair.client, "x", 1), 1);
     expect(weft_ready(pair.server, WEFT_READ), WEFT_READ);
-    expect(weft_go(&scope, read_and_close, pair.server), 0);
+    expect(weft_go_with(&scope, read_and_close, pair.server, &here), 0);
     weft_cancel(&scope);
     expect(weft_join(&scope), -ECANCELED);
     expect(weft_close(pair.server), -EBADF);
