@@ -23,7 +23,7 @@ endif()
 
 # --- sources ----------------------------------------------------------------------------------
 file(GLOB weft_sources CONFIGURE_DEPENDS
-     src/*.c src/base/*.c src/os/*.c src/driver/*.c src/task/*.c src/io/*.c src/net/*.c)
+     src/*.c src/base/*.c src/os/*.c src/driver/*.c src/task/*.c src/io/*.c src/net/*.c src/sim/*.c)
 if(NOT WEFT_HAVE_URING)
     list(FILTER weft_sources EXCLUDE REGEX "/src/driver/uring[^/]*\\.c$")
 endif()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // weft: network programs in straight-line C. The same calls block a plain thread and suspend a
-// task. (In weft's own tests they also run on virtual time, on a simulated network; that is not
-// public yet.) This header is the whole public face.
+// task; in a simulation (weft/sim.h) they run on virtual time, on a network made of memory. This
+// header is the whole public face but for that.
 //
 // Conventions, once for all calls:
 //

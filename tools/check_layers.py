@@ -11,7 +11,7 @@ import sys
 
 import sources
 
-LAYERS = ["base", "os", "driver", "task", "io", "net"]  # bottom first
+LAYERS = ["base", "os", "driver", "task", "io", "net", "sim"]  # bottom first
 
 # How much of the house a source may know. Its own header, the vocabulary of base/ and the public
 # face are not counted: what entangles files is knowing each other.

@@ -270,6 +270,12 @@ int weft_sleep(int64_t ns);
 /// The monotonic clock, in nanoseconds. Does not suspend.
 int64_t weft_now(void);
 
+/// Random bytes: the system's (getrandom(2)), fit for keys; in a simulation (weft/sim.h) those of
+/// its seed, so that a run can be repeated.
+///   buf   borrowed.        size  in bytes.
+/// Returns 0. Does not suspend; early after boot it may block the thread.
+int weft_random(void *buf, size_t size);
+
 /// 0, or what the next call that may wait would answer: -ECANCELED, -ETIMEDOUT, -ECHILD. For long
 /// computations. Does not suspend.
 int weft_check(void);

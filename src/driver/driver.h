@@ -79,7 +79,7 @@ struct weft__op {
     size_t count;
     weft_addr *peer; // borrowed until done
     struct weft__op_resolve *resolve;
-    struct weft__host *host; // NULL: this machine (the simulator's hosts come later)
+    uint32_t host; // where there is no descriptor: 0 is this machine, else one of the simulator's
 
     int64_t result;
     void (*done)(struct weft__op *op);
@@ -149,7 +149,7 @@ struct weft__ctl {
     weft_addr *addr;
     void *data;
     size_t size;
-    struct weft__host *host;
+    uint32_t host; // as an op's, of a new descriptor
 };
 
 // Counters, written by the driver's thread alone, read by any.

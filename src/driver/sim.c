@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The simulated driver: a machine with a loopback network in memory, whose time is virtual and
-// whose every choice comes from a seed. This file is the driver itself: start and stop, time and
-// events, choices, the trace. What is on the machine is in the other sim_*.c (see sim_net.h).
-// Not here: faults, several hosts, links that lose. This machine is in good health.
+// The simulated driver: hosts and a network in memory, whose time is virtual and whose every choice
+// comes from a seed. This file is the driver itself: start and stop, time and events, choices, the
+// trace. What is on the hosts and between them is in the other sim_*.c (see sim_net.h).
 #include "driver/sim.h"
 
 #include "base/text.h"
@@ -13,8 +12,6 @@
 
 static const int64_t START_NS = 1000000000;                    // the monotonic clock at start
 static const int64_t WALL_START_NS = 1767225600 * 1000000000L; // 2026-01-01 00:00:00 UTC
-static const int64_t LATENCY_NS = 5000;
-static const int64_t JITTER_NS = 10000;
 
 // One random stream each, by its number behind the seed: a new draw for a latency leaves the order
 // of tasks as it was, which keeps a shrunk failure a failure.
@@ -42,23 +39,29 @@ void weft__sim_unset(struct weft__sim *sim, struct weft__sim_event *event) {
     weft__heap_remove(&sim->events, &event->node);
 }
 
+bool weft__sim_is_set(const struct weft__sim_event *event) {
+    return weft__heap_is_linked(&event->node);
+}
+
 // A chain of a one-to-one scattering, so that order counts and no event can undo another.
 void weft__sim_trace(struct weft__sim *sim, enum weft__sim_trace what, int64_t who, int64_t size) {
     const uint64_t words[] = {(uint64_t)what, (uint64_t)who, (uint64_t)size,
                               (uint64_t)weft__sim_now(sim)};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         sim->hash = weft__mix64(sim->hash ^ words[i]);
+    sim->steps++;
+}
+
+uint64_t weft__sim_steps(struct weft__driver *d) {
+    return weft__sim_of(d)->steps;
+}
+
+int64_t weft__sim_elapsed(struct weft__driver *d) {
+    return weft__sim_now(weft__sim_of(d)) - START_NS;
 }
 
 uint64_t weft__sim_trace_hash(struct weft__driver *d) {
     return weft__sim_of(d)->hash;
-}
-
-// About what loopback takes. The jitter is what makes two connections overtake each other.
-int64_t weft__sim_arrival(struct weft__sim *sim, int64_t earlier_ns) {
-    uint64_t jitter = weft__rng_below(&sim->network, (uint64_t)JITTER_NS + 1);
-    int64_t at_ns = weft__sim_now(sim) + LATENCY_NS + (int64_t)jitter;
-    return at_ns > earlier_ns ? at_ns : earlier_ns;
 }
 
 // All that is due now, also what these events add for this very moment, in the order in which it
@@ -202,6 +205,7 @@ static void sim_stop(struct weft__driver *d) {
     weft__sim_udp_drop_in_flight(sim);
     weft__sim_ports_free(sim);
     weft__sim_names_free(sim);
+    weft__sim_hosts_free(sim);
     weft__free(sim->slots);
     weft__free(sim);
 }
@@ -237,7 +241,12 @@ static void init(struct weft__sim *sim, uint64_t seed) {
 int weft__sim_start(uint64_t seed, struct weft__driver **ret_driver, const char **ret_why) {
     struct weft__sim *sim = weft__alloc(sizeof *sim);
     struct weft__list *buckets = weft__alloc(WEFT__SIM_PORT_BUCKETS * sizeof *buckets);
-    if (sim == NULL || buckets == NULL) {
+    bool is_complete = sim != NULL && buckets != NULL;
+    if (is_complete)
+        sim->link = weft__sim_link_ordinary();
+    if (!is_complete || weft__sim_host_make(sim) == NULL) {
+        if (sim != NULL)
+            weft__sim_hosts_free(sim);
         weft__free(sim);
         weft__free(buckets);
         if (ret_why != NULL)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Names inside the simulated machine, how a socket shows them, and the way from one to another. All
-// of 127.0.0.0/8 and ::1 are here and nothing else is anywhere.
-// Not for text, and not for ports: whose a port is tells sim_port.c.
+// Names inside the simulated world, how a socket shows them, and which address it sends from. All
+// of 127.0.0.0/8 and ::1 are on every host. Not for text, and not for ports: whose a port is tells
+// sim_port.c.
 #include "base/address.h"
 #include "driver/sim_net.h"
 
@@ -26,7 +26,7 @@ bool weft__sim_is_wildcard(const struct weft__sim_name *name) {
     return weft__sim_same_ip(name, &wildcard);
 }
 
-bool weft__sim_is_local(const struct weft__sim_name *name) {
+bool weft__sim_is_loopback(const struct weft__sim_name *name) {
     return weft__sim_is_v4(name) ? name->ip[12] == loopback_v4[0]
                                  : memcmp(name->ip, loopback_v6, sizeof loopback_v6) == 0;
 }
@@ -53,6 +53,14 @@ weft_addr weft__sim_show(const struct weft__sim_socket *s, const struct weft__si
     return weft__address_make(s->family, ip, name->port, 0);
 }
 
+struct weft__sim_name weft__sim_name_of(const weft_addr *addr) {
+    struct weft__sim_name name = weft__sim_wildcard(weft__address_family(addr));
+    size_t size = weft__address_ip_size(addr);
+    memcpy(name.ip + sizeof name.ip - size, weft__address_ip(addr), size);
+    name.port = weft__address_port(addr);
+    return name;
+}
+
 // Zones are dropped: loopback is one interface, and what belongs to another is not here.
 int weft__sim_read_name(const struct weft__sim_socket *s, const weft_addr *addr, bool is_strict,
                         struct weft__sim_name *ret_name) {
@@ -63,11 +71,7 @@ int weft__sim_read_name(const struct weft__sim_socket *s, const weft_addr *addr,
         return -EAFNOSUPPORT;
     if (family != s->family && is_strict)
         return -EINVAL;
-    struct weft__sim_name name = weft__sim_wildcard(family);
-    size_t size = weft__address_ip_size(addr);
-    memcpy(name.ip + sizeof name.ip - size, weft__address_ip(addr), size);
-    name.port = weft__address_port(addr);
-    *ret_name = name;
+    *ret_name = weft__sim_name_of(addr);
     return 0;
 }
 
@@ -91,20 +95,37 @@ static bool can_reach(const struct weft__sim_socket *s, const struct weft__sim_n
     return is_v4 == weft__sim_is_v4(&s->local);
 }
 
-// Loopback has one source for all of 127.0.0.0/8, unless the socket was bound to another.
+// What a host sends to itself comes from the address that it is for, but for loopback, which has
+// one source for all of 127.0.0.0/8; what goes elsewhere comes from the host's own.
+static int set_source(const struct weft__sim_socket *s, const struct weft__sim_name *to,
+                      struct weft__sim_name *from) {
+    bool is_v4 = weft__sim_is_v4(to);
+    if (weft__sim_is_loopback(to)) {
+        set_loopback(from, is_v4);
+        return 0;
+    }
+    const struct weft__sim_name *own = weft__sim_host_ip(s->host, is_v4);
+    if (own == NULL)
+        return -ENETUNREACH;
+    memcpy(from->ip, own->ip, sizeof from->ip);
+    return 0;
+}
+
+// Unless the socket was bound to an address. Whether anybody has the one it sends to turns out on
+// the way.
 int weft__sim_route(const struct weft__sim_socket *s, struct weft__sim_name *to,
                     struct weft__sim_name *ret_from) {
     bool is_v4 = weft__sim_is_v4(to);
     if (weft__sim_is_wildcard(to))
         set_loopback(to, is_v4);
-    if (!weft__sim_is_local(to) || !can_reach(s, to))
+    bool is_here = weft__sim_is_local(s->host, to);
+    bool has_way = is_here || weft__sim_host_ip(s->host, is_v4) != NULL;
+    if (!has_way || !can_reach(s, to))
         return -ENETUNREACH;
-    struct weft__sim_name from = s->local;
-    if (weft__sim_is_wildcard(&from)) {
-        from = weft__sim_wildcard(is_v4 ? WEFT_IPV4 : WEFT_IPV6);
-        set_loopback(&from, is_v4);
-        from.port = s->local.port;
-    }
-    *ret_from = from;
-    return 0;
+    *ret_from = s->local;
+    if (!weft__sim_is_wildcard(ret_from))
+        return weft__sim_is_loopback(ret_from) && !is_here ? -EINVAL : 0;
+    *ret_from = weft__sim_wildcard(is_v4 ? WEFT_IPV4 : WEFT_IPV6);
+    ret_from->port = s->local.port;
+    return set_source(s, to, ret_from);
 }

@@ -88,11 +88,13 @@ static void init_queue(struct weft__sim_socket *s, struct weft__sim_queue *queue
     weft__list_init(&queue->ops);
 }
 
-struct weft__sim_socket *weft__sim_socket_make(struct weft__sim *sim, int family, int type) {
+struct weft__sim_socket *weft__sim_socket_make(struct weft__sim_host *host, int family, int type) {
+    struct weft__sim *sim = host->sim;
     struct weft__sim_socket *s = weft__alloc(sizeof *s);
     if (s == NULL)
         return NULL;
     s->sim = sim;
+    s->host = host;
     s->number = ++sim->socket_count;
     s->fd = -1;
     s->family = family;
@@ -125,7 +127,9 @@ void weft__sim_socket_free(struct weft__sim_socket *s) {
 static int64_t make_socket(struct weft__sim *sim, const struct weft__ctl *ctl) {
     ASSERT(ctl->family == WEFT_IPV4 || ctl->family == WEFT_IPV6);
     ASSERT(ctl->type == WEFT__STREAM || ctl->type == WEFT__DATAGRAM);
-    struct weft__sim_socket *s = weft__sim_socket_make(sim, ctl->family, ctl->type);
+    ASSERT(ctl->host < sim->host_count);
+    struct weft__sim_socket *s =
+        weft__sim_socket_make(sim->hosts[ctl->host], ctl->family, ctl->type);
     if (s == NULL)
         return -ENOMEM;
     int error = weft__sim_socket_open(s);

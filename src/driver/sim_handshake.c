@@ -82,6 +82,8 @@ static int begin_connect(struct weft__sim_socket *s, const weft_addr *peer) {
     weft__sim_tcp_attach(s, stream, 0);
     stream->names[0] = s->local;
     stream->names[1] = to;
+    stream->hosts[0] = s->host;
+    stream->hosts[1] = weft__sim_host_of(s->host, &to);
     s->error = 0;
     s->tcp.state = WEFT__SIM_CONNECTING;
     s->tcp.is_connect_unanswered = true;
@@ -164,7 +166,7 @@ void weft__sim_tcp_stop_listening(struct weft__sim_socket *s) {
 static struct weft__sim_socket *make_child(struct weft__sim_socket *listener,
                                            struct weft__sim_stream *stream) {
     struct weft__sim_socket *child =
-        weft__sim_socket_make(listener->sim, listener->family, WEFT__STREAM);
+        weft__sim_socket_make(listener->host, listener->family, WEFT__STREAM);
     if (child == NULL)
         return NULL;
     if (weft__sim_bind_child(child, &stream->names[1], &stream->names[0]) != 0) {
@@ -200,9 +202,10 @@ int64_t weft__sim_tcp_accept(struct weft__sim_socket *s, struct weft__op *op) {
 // Nobody listens: refused. A full listener says nothing, and the SYN comes again.
 void weft__sim_tcp_on_syn(struct weft__sim_stream *stream, int end) {
     struct weft__sim *sim = stream->sim;
-    ASSERT(stream->ends[end] == NULL); // a SYN that was heard is answered before the next is sent
-    struct weft__sim_socket *listener =
-        weft__sim_find(sim, WEFT__STREAM, &stream->names[end], &stream->names[1 - end]);
+    if (stream->ends[end] != NULL) // it was heard before: the answer is on its way
+        return;
+    struct weft__sim_socket *listener = weft__sim_find(
+        stream->hosts[end], WEFT__STREAM, &stream->names[end], &stream->names[1 - end]);
     if (listener == NULL) {
         weft__sim_stream_reset(stream, end);
         return;

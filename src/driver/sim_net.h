@@ -7,7 +7,8 @@
 //   sim_op.c         operations: the queues at each socket, attempts, completion in order by seed
 //   sim_ctl.c        descriptors, options, names of sockets: what never waits
 //   sim_port.c       which socket a port belongs to: bind(2)'s rules, lookup, TIME_WAIT
-//   sim_address.c    names inside, and the way from one to another
+//   sim_address.c    names inside, and which address a socket sends from
+//   sim_host.c       hosts, the links between them, what is lost
 //   sim_handshake.c  how a connection begins; sim_tcp.c: all else about one, as in Linux
 //   sim_stream.c     the bytes and packets of a connection: windows, order, delivery
 //   sim_udp.c        datagrams
@@ -17,7 +18,7 @@
 //    `wait` alone, from one event to the next, and only when no operation can complete.
 // 2. Causes travel. What one socket does to another is a packet: it arrives by an event, a few
 //    microseconds later. Nothing reaches across two sockets at once, but the acknowledgement
-//    of what has arrived. Hosts and links between them can therefore be put in between.
+//    of what has arrived, and that not while the way back is cut.
 // 3. Choices. Each random stream has one use, so that a run with one more latency drawn still
 //    schedules its tasks in the same order.
 // 4. Turns. Whatever may let a waiting operation complete calls weft__sim_touch for its queue. The
@@ -31,6 +32,7 @@
 #include "base/heap.h"
 #include "base/rng.h"
 #include "driver/op.h"
+#include "driver/sim.h"
 
 enum {
     WEFT__SIM_FD_FIRST = 1 << 24, // far above the descriptors of any process
@@ -40,13 +42,13 @@ enum {
     WEFT__SIM_TIME_WAIT_MAX =
         16384, // as tcp_max_tw_buckets: beyond it a connection is forgotten at once
 
-    WEFT__SIM_PACKETS = 8, // in flight in one direction of a connection
-    WEFT__SIM_SEGMENT_SIZE = 65536,
+    WEFT__SIM_PACKETS = 16, // in flight in one direction of a connection
 
     WEFT__SIM_OPTIONS = WEFT__OPT_ERROR + 1,
 };
 
 struct weft__sim;
+struct weft__sim_host;
 struct weft__sim_socket;
 struct weft__sim_stream;
 struct weft__sim_datagram;
@@ -70,15 +72,14 @@ enum weft__sim_trace {
     WEFT__SIM_TRACE_DATAGRAM,
     WEFT__SIM_TRACE_DROP,
     WEFT__SIM_TRACE_CHOICE,
+    WEFT__SIM_TRACE_CUT,
 };
 
 int64_t weft__sim_now(struct weft__sim *sim);
 void weft__sim_set(struct weft__sim *sim, struct weft__sim_event *event, int64_t at_ns);
 void weft__sim_unset(struct weft__sim *sim, struct weft__sim_event *event);
+bool weft__sim_is_set(const struct weft__sim_event *event);
 void weft__sim_trace(struct weft__sim *sim, enum weft__sim_trace what, int64_t who, int64_t size);
-
-// When a packet that leaves now arrives, given when the one before it does: links keep order.
-int64_t weft__sim_arrival(struct weft__sim *sim, int64_t earlier_ns);
 
 // ---- Ports (sim_port.c) ----
 
@@ -87,11 +88,42 @@ struct weft__sim_name {
     uint16_t port;
 };
 
+// ---- Hosts and links (sim_host.c) ----
+
+struct weft__sim_host {
+    struct weft__sim *sim;
+    uint32_t number;
+    struct weft__sim_name ips[WEFT__SIM_IPS]; // without ports
+    size_t ip_count;
+};
+
+// From one host to another, or to itself.
+struct weft__sim_way {
+    struct weft__sim_link link;
+    bool is_cut;
+    int64_t free_at; // when the last packet will have left, if it takes time to send one
+};
+
+struct weft__sim_host *weft__sim_host_make(struct weft__sim *sim); // NULL: no memory
+void weft__sim_hosts_free(struct weft__sim *sim);
+// The host that `from` reaches under this address; NULL: none has it.
+struct weft__sim_host *weft__sim_host_of(struct weft__sim_host *from,
+                                         const struct weft__sim_name *name);
+// The address that it has in a family, or NULL.
+const struct weft__sim_name *weft__sim_host_ip(const struct weft__sim_host *host, bool is_v4);
+bool weft__sim_is_local(const struct weft__sim_host *host, const struct weft__sim_name *name);
+struct weft__sim_way *weft__sim_way(const struct weft__sim_host *from,
+                                    const struct weft__sim_host *to);
+// When a packet that leaves now arrives; and whether one that would arrive now does.
+int64_t weft__sim_arrival(struct weft__sim *sim, struct weft__sim_way *way, size_t size);
+bool weft__sim_is_lost(struct weft__sim *sim, const struct weft__sim_way *way);
+bool weft__sim_draw(struct weft__sim *sim, double probability);
+
 // A socket's, or a past connection's, claim to a port. It holds the port as long as it is in the
 // table; while `socket` is NULL it is a connection in TIME_WAIT.
 struct weft__sim_claim {
     struct weft__list link; // in a bucket of the table: children stand behind all others
-    struct weft__sim *sim;
+    struct weft__sim_host *host;
     struct weft__sim_socket *socket;
     struct weft__sim_name local, remote; // the remote port is 0 while there is none
     int type;
@@ -119,7 +151,7 @@ bool weft__sim_is_taken(const struct weft__sim_socket *s, const struct weft__sim
 // Ends the claim, if there is one; with `time_wait` the name stays taken for a minute.
 void weft__sim_unbind(struct weft__sim_socket *s, bool time_wait);
 // Who gets a SYN or a datagram: the most specific name wins. NULL: nobody.
-struct weft__sim_socket *weft__sim_find(struct weft__sim *sim, int type,
+struct weft__sim_socket *weft__sim_find(struct weft__sim_host *host, int type,
                                         const struct weft__sim_name *to,
                                         const struct weft__sim_name *from);
 void weft__sim_ports_free(struct weft__sim *sim);
@@ -129,18 +161,20 @@ void weft__sim_ports_free(struct weft__sim *sim);
 struct weft__sim_name weft__sim_wildcard(int family);
 bool weft__sim_is_v4(const struct weft__sim_name *name);
 bool weft__sim_is_wildcard(const struct weft__sim_name *name);
-bool weft__sim_is_local(const struct weft__sim_name *name); // an address of this machine
+bool weft__sim_is_loopback(const struct weft__sim_name *name);
 bool weft__sim_is_broadcast(const struct weft__sim_name *name);
 bool weft__sim_same_ip(const struct weft__sim_name *a, const struct weft__sim_name *b);
 bool weft__sim_same_name(const struct weft__sim_name *a, const struct weft__sim_name *b);
 
+struct weft__sim_name weft__sim_name_of(const weft_addr *addr); // of an IPv4 or IPv6 address
 // A name in the socket's family, and back. A strict reading refuses an IPv4 address on an IPv6
 // socket, as bind(2) and TCP's connect(2) do; UDP takes it. Returns 0, -EINVAL or -EAFNOSUPPORT.
 weft_addr weft__sim_show(const struct weft__sim_socket *s, const struct weft__sim_name *name);
 int weft__sim_read_name(const struct weft__sim_socket *s, const weft_addr *addr, bool is_strict,
                         struct weft__sim_name *ret_name);
 // Makes a wildcard in `to` the loopback address, and finds the address that s sends from. Returns
-// 0, or -ENETUNREACH when no way leads from this socket to there.
+// 0; -ENETUNREACH when no way leads from this socket to there; -EINVAL when it is bound to loopback
+// and what it asks for is elsewhere.
 int weft__sim_route(const struct weft__sim_socket *s, struct weft__sim_name *to,
                     struct weft__sim_name *ret_from);
 
@@ -191,6 +225,7 @@ struct weft__sim_udp {
 
 struct weft__sim_socket {
     struct weft__sim *sim;
+    struct weft__sim_host *host;
     struct weft__list link; // in sim->sockets
     int64_t number;         // counts the sockets of a run: its name in the trace
     int fd;                 // -1: not yet accepted, or an orphan that still says goodbye
@@ -210,7 +245,7 @@ struct weft__sim_socket {
 };
 
 // sim_ctl.c. `make` gives no descriptor yet; -ENOMEM is NULL.
-struct weft__sim_socket *weft__sim_socket_make(struct weft__sim *sim, int family, int type);
+struct weft__sim_socket *weft__sim_socket_make(struct weft__sim_host *host, int family, int type);
 int weft__sim_socket_open(struct weft__sim_socket *s); // gives it a descriptor, or -EMFILE, -ENOMEM
 void weft__sim_socket_free(struct weft__sim_socket *s); // TCP has let go of its stream before
 struct weft__sim_socket *weft__sim_socket_at(struct weft__sim *sim, int fd);
@@ -245,18 +280,22 @@ struct weft__sim_packet {
     uint64_t end; // DATA: the stream's offset behind its last byte
 };
 
-// One direction. Offsets count its bytes from the first: read <= arrived <= sent <= written. The
-// window promised by the receiver is never taken back: sent <= read + window.
+// One direction. Offsets count its bytes from the first: read <= arrived <= sent <= written, and
+// acked <= arrived, which differ only while an acknowledgement is lost. The window promised by the
+// receiver is never taken back: sent <= read + window.
 struct weft__sim_pipe {
     struct weft__sim_stream *stream;
     int end;                                                // who writes
-    struct weft__sim_event event;                           // at the arrival of the oldest packet
+    struct weft__sim_event event;                           // at the next packet's arrival
     struct weft__sim_packet packets[WEFT__SIM_PACKETS + 1]; // a ring; the last place is for a reset
     size_t first, count;
     int64_t last_arrival_ns;
-    struct weft__list chunks; // the bytes from `read` to `written`
-    size_t head_size;         // of the first chunk, that is read already
-    uint64_t read, arrived, sent, written;
+    struct weft__sim_event resend; // of what has arrived, until somebody says so
+    size_t unheard;                // so many of the packets, the first ones
+    int losses;                    // in a row
+    struct weft__list chunks;      // the bytes from `read` to `written`
+    size_t head_size;              // of the first chunk, that is read already
+    uint64_t read, arrived, acked, sent, written;
     size_t window;
     bool is_fin_queued, is_fin_sent, is_reset;
 };
@@ -268,7 +307,8 @@ struct weft__sim_stream {
     struct weft__sim_pipe pipes[2];
     struct weft__sim_socket *ends[2]; // NULL: nobody there (any more)
     struct weft__sim_name names[2];
-    int holds; // handlers at work on it
+    struct weft__sim_host *hosts[2]; // [1] is NULL if nobody has that address
+    int holds;                       // handlers at work on it
 };
 
 struct weft__sim_stream *weft__sim_stream_make(struct weft__sim *sim);
@@ -307,9 +347,13 @@ int weft__sim_tcp_listen(struct weft__sim_socket *s, int backlog);
 int weft__sim_tcp_shutdown(struct weft__sim_socket *s, int how);
 void weft__sim_tcp_close(struct weft__sim_socket *s);  // its descriptor is gone
 void weft__sim_tcp_resize(struct weft__sim_socket *s); // SO_RCVBUF was set
-// A packet that end 1 - `end` sent has arrived at `end`.
+// A packet that end 1 - `end` sent has arrived at `end`; the sender, `end`, learns that it has.
 void weft__sim_tcp_arrive(struct weft__sim_stream *stream, int end,
                           const struct weft__sim_packet *packet);
+void weft__sim_tcp_acked(struct weft__sim_stream *stream, int end,
+                         const struct weft__sim_packet *packet);
+// The sender has waited in vain for that, again and again; or a router says that there is nobody.
+void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error);
 
 // sim_udp.c.
 int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer);
@@ -340,7 +384,7 @@ struct weft__sim {
     struct weft__heap turns;    // touched queues, keyed by seed
     struct weft__list finished; // operations whose result is known
     uint64_t op_count;
-    uint64_t hash;
+    uint64_t hash, steps;
     struct weft__rng network, scheduler, application;
 
     struct weft__sim_slot *slots; // by descriptor
@@ -348,6 +392,11 @@ struct weft__sim {
     uint32_t free_slot; // plus 1; the one freed last, so that stale descriptors hurt
     struct weft__list sockets;
     int64_t socket_count;
+
+    struct weft__sim_host **hosts; // by number; hosts[0] is whose operations name no other
+    struct weft__sim_way *ways;    // a square: [from * host_capacity + to]
+    uint32_t host_count, host_capacity;
+    struct weft__sim_link link; // between hosts, if nobody says otherwise
 
     struct weft__list *buckets; // WEFT__SIM_PORT_BUCKETS of them
     size_t time_wait_count;

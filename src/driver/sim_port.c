@@ -21,30 +21,31 @@ static struct weft__list *bucket_of(struct weft__sim *sim, uint16_t port) {
     return &sim->buckets[port % WEFT__SIM_PORT_BUCKETS];
 }
 
-// The first claim to a port from `link` on, or NULL.
-static struct weft__sim_claim *claim_from(struct weft__sim *sim, int type, uint16_t port,
-                                          struct weft__list *link) {
-    for (; link != NULL; link = weft__list_next(bucket_of(sim, port), link)) {
+// The first claim to a port of the host from `link` on, or NULL.
+static struct weft__sim_claim *claim_from(const struct weft__sim_host *host, int type,
+                                          uint16_t port, struct weft__list *link) {
+    for (; link != NULL; link = weft__list_next(bucket_of(host->sim, port), link)) {
         struct weft__sim_claim *claim = WEFT__CONTAINER(link, struct weft__sim_claim, link);
-        if (claim->type == type && claim->local.port == port)
+        if (claim->host == host && claim->type == type && claim->local.port == port)
             return claim;
     }
     return NULL;
 }
 
-static struct weft__sim_claim *first_claim(struct weft__sim *sim, int type, uint16_t port) {
-    return claim_from(sim, type, port, weft__list_first(bucket_of(sim, port)));
+static struct weft__sim_claim *first_claim(const struct weft__sim_host *host, int type,
+                                           uint16_t port) {
+    return claim_from(host, type, port, weft__list_first(bucket_of(host->sim, port)));
 }
 
-static struct weft__sim_claim *next_claim(struct weft__sim *sim,
-                                          const struct weft__sim_claim *claim) {
+static struct weft__sim_claim *next_claim(const struct weft__sim_claim *claim) {
     uint16_t port = claim->local.port;
-    return claim_from(sim, claim->type, port, weft__list_next(bucket_of(sim, port), &claim->link));
+    struct weft__list *link = weft__list_next(bucket_of(claim->host->sim, port), &claim->link);
+    return claim_from(claim->host, claim->type, port, link);
 }
 
 // ---- Who may be beside whom ----
 //
-// inet_csk_bind_conflict() and udp_lib_lport_inuse() of Linux, for one machine and one user:
+// inet_csk_bind_conflict() and udp_lib_lport_inuse() of Linux, for one host and one user:
 // two names conflict when a packet could be for both, unless both sockets have SO_REUSEADDR and the
 // other does not listen, or both have SO_REUSEPORT. A connection in TIME_WAIT counts like a socket.
 
@@ -74,8 +75,8 @@ static int fit(const struct weft__sim_name *bound, bool is_v6only,
 }
 
 bool weft__sim_is_taken(const struct weft__sim_socket *s, const struct weft__sim_name *local) {
-    struct weft__sim_claim *claim = first_claim(s->sim, s->type, local->port);
-    for (; claim != NULL; claim = next_claim(s->sim, claim)) {
+    struct weft__sim_claim *claim = first_claim(s->host, s->type, local->port);
+    for (; claim != NULL; claim = next_claim(claim)) {
         bool overlaps = fit(local, s->options[WEFT__OPT_V6ONLY], &claim->local) > 0 ||
                         fit(&claim->local, has_option(claim, WEFT__OPT_V6ONLY), local) > 0;
         if (claim == s->claim || !overlaps)
@@ -98,8 +99,8 @@ static bool is_pair(const struct weft__sim_claim *claim, const struct weft__sim_
 // Linux lets a new connection have it, too (tcp_tw_reuse).
 static bool is_pair_taken(const struct weft__sim_socket *s, const struct weft__sim_name *local,
                           const struct weft__sim_name *remote) {
-    struct weft__sim_claim *claim = first_claim(s->sim, s->type, local->port);
-    for (; claim != NULL; claim = next_claim(s->sim, claim)) {
+    struct weft__sim_claim *claim = first_claim(s->host, s->type, local->port);
+    for (; claim != NULL; claim = next_claim(claim)) {
         if (claim == s->claim || claim->socket == NULL)
             continue;
         bool is_reserved = s->claim == NULL && claim->is_bound &&
@@ -115,7 +116,7 @@ static bool is_pair_taken(const struct weft__sim_socket *s, const struct weft__s
 // The first tries look for a port that is nobody's at all; only then one that may be shared.
 static bool is_usable(const struct weft__sim_socket *s, const struct weft__sim_name *local,
                       const struct weft__sim_name *remote, bool is_easy) {
-    if (is_easy && first_claim(s->sim, s->type, local->port) != NULL)
+    if (is_easy && first_claim(s->host, s->type, local->port) != NULL)
         return false;
     if (remote == NULL)
         return !weft__sim_is_taken(s, local);
@@ -142,7 +143,7 @@ static struct weft__sim_claim *make_claim(struct weft__sim_socket *s) {
     struct weft__sim_claim *claim = weft__alloc(sizeof *claim);
     if (claim == NULL)
         return NULL;
-    claim->sim = s->sim;
+    claim->host = s->host;
     claim->socket = s;
     claim->type = s->type;
     s->claim = claim;
@@ -150,7 +151,7 @@ static struct weft__sim_claim *make_claim(struct weft__sim_socket *s) {
 }
 
 static void free_claim(struct weft__sim_claim *claim) {
-    weft__sim_unset(claim->sim, &claim->expiry);
+    weft__sim_unset(claim->host->sim, &claim->expiry);
     weft__list_remove(&claim->link);
     weft__free(claim);
 }
@@ -178,7 +179,7 @@ int weft__sim_bind(struct weft__sim_socket *s, const struct weft__sim_name *loca
     bool is_wildcard = weft__sim_is_wildcard(&name);
     if (s->family == WEFT_IPV6 && weft__sim_is_v4(&name) && s->options[WEFT__OPT_V6ONLY])
         return -EINVAL;
-    if (!is_wildcard && !weft__sim_is_local(&name))
+    if (!is_wildcard && !weft__sim_is_local(s->host, &name))
         return -EADDRNOTAVAIL;
     if (name.port == 0 ? !choose_port(s, &name, NULL) : weft__sim_is_taken(s, &name))
         return -EADDRINUSE;
@@ -193,9 +194,9 @@ int weft__sim_bind(struct weft__sim_socket *s, const struct weft__sim_name *loca
 
 // The new connection is the owner of the names now.
 static void drop_time_wait(struct weft__sim_socket *s) {
-    struct weft__sim_claim *next, *claim = first_claim(s->sim, s->type, s->local.port);
+    struct weft__sim_claim *next, *claim = first_claim(s->host, s->type, s->local.port);
     for (; claim != NULL; claim = next) {
-        next = next_claim(s->sim, claim);
+        next = next_claim(claim);
         if (claim->socket != NULL || !is_pair(claim, &s->local, &s->remote))
             continue;
         s->sim->time_wait_count--;
@@ -288,14 +289,14 @@ static uint64_t share_of(const struct weft__sim *sim, const struct weft__sim_nam
 
 // The first of the best, which is the newest; where several share, the one that this peer always
 // gets. Two looks at one bucket, the second only for those.
-struct weft__sim_socket *weft__sim_find(struct weft__sim *sim, int type,
+struct weft__sim_socket *weft__sim_find(struct weft__sim_host *host, int type,
                                         const struct weft__sim_name *to,
                                         const struct weft__sim_name *from) {
     struct weft__sim_claim *best = NULL;
     int best_score = 0;
     uint64_t sharers = 0;
-    struct weft__sim_claim *claim = first_claim(sim, type, to->port);
-    for (; claim != NULL && !claim->is_child; claim = next_claim(sim, claim)) {
+    struct weft__sim_claim *claim = first_claim(host, type, to->port);
+    for (; claim != NULL && !claim->is_child; claim = next_claim(claim)) {
         int value = score(claim, to, from);
         if (value > best_score) {
             best = claim;
@@ -306,8 +307,8 @@ struct weft__sim_socket *weft__sim_find(struct weft__sim *sim, int type,
     }
     if (best == NULL || sharers < 2)
         return best != NULL ? best->socket : NULL;
-    uint64_t index = share_of(sim, from) % sharers;
-    for (claim = first_claim(sim, type, to->port);; claim = next_claim(sim, claim)) {
+    uint64_t index = share_of(host->sim, from) % sharers;
+    for (claim = first_claim(host, type, to->port);; claim = next_claim(claim)) {
         if (score(claim, to, from) == best_score && has_option(claim, WEFT__OPT_REUSEPORT) &&
             index-- == 0)
             return claim->socket;

@@ -1,20 +1,35 @@
 // SPDX-License-Identifier: MIT
 // The bytes and packets of a simulated connection: two pipes, each a queue of bytes and the packets
-// that carry them, in order. Loopback acknowledges what arrives at once, and its window opens at
-// once when the receiver reads; only packets take time.
-// Not for what a packet means to a socket: that is sim_tcp.c.
+// that carry them, in order. What arrives is acknowledged at once, and the window opens at once
+// when the receiver reads; only packets take time. Not for what a packet means to a socket: that is
+// sim_tcp.c.
+//
+// A lost packet is sent again after a while, twice as long each time, and holds up those behind it:
+// a receiver cannot tell that from a retransmission of each. Acknowledgements are lost only while
+// the way back is cut; then the sender repeats what has arrived until one comes through. SYN is
+// repeated by who connects, RST by nobody.
 //
 //        read          arrived           sent            written
 //   ......|  readable   |   in flight     |  window closed  |      all of it stands in `chunks`
 //
-// The writer's buffer holds arrived .. written, the receiver's window read .. sent.
+// The writer's buffer holds acked .. written, the receiver's window read .. sent.
 #include "driver/sim_net.h"
 #include "driver/socket.h"
 #include "os/os.h"
 
 #include <string.h>
 
-enum { PLACES = WEFT__SIM_PACKETS + 1, CHUNK_MIN = 1024, CHUNK_MAX = WEFT__SIM_SEGMENT_SIZE };
+enum {
+    PLACES = WEFT__SIM_PACKETS + 1,
+    CHUNK_MIN = 1024,
+    CHUNK_MAX = 65536,
+    HEADERS_SIZE = 40,   // of IPv4 and TCP
+    RETRIES = 15,        // net.ipv4.tcp_retries2: then the connection has timed out;
+    SYN_ACK_RETRIES = 5, // net.ipv4.tcp_synack_retries
+};
+static const int64_t RESEND_NS = 200000000; // the least that Linux waits (TCP_RTO_MIN),
+static const int64_t RESEND_MAX_NS = 120 * 1000000000L;
+static const int64_t SYN_WAIT_NS = 1000000000; // and in a handshake
 
 // Bytes of a pipe. Small writes share one.
 struct chunk {
@@ -129,7 +144,7 @@ size_t weft__sim_stream_unread(const struct weft__sim_stream *stream, int end) {
 
 size_t weft__sim_stream_unacked(const struct weft__sim_stream *stream, int end) {
     const struct weft__sim_pipe *pipe = &stream->pipes[end];
-    return (size_t)(pipe->written - pipe->arrived);
+    return (size_t)(pipe->written - pipe->acked);
 }
 
 void weft__sim_stream_take(struct weft__sim_stream *stream, int end,
@@ -139,20 +154,33 @@ void weft__sim_stream_take(struct weft__sim_stream *stream, int end,
 
 // ---- Packets ----
 
+// The way that the pipe's packets take. Where nobody has the address, a router close by finds out.
+static struct weft__sim_way *way_of(const struct weft__sim_pipe *pipe) {
+    const struct weft__sim_host *from = pipe->stream->hosts[pipe->end];
+    const struct weft__sim_host *to = pipe->stream->hosts[1 - pipe->end];
+    return weft__sim_way(from != NULL ? from : to, to != NULL ? to : from);
+}
+
+static struct weft__sim_way *way_back(const struct weft__sim_pipe *pipe) {
+    return way_of(&pipe->stream->pipes[1 - pipe->end]);
+}
+
 // A packet arrives behind the one before it, however lucky it is.
-static void append(struct weft__sim_pipe *pipe, enum weft__sim_packet_kind kind) {
+static void append(struct weft__sim_pipe *pipe, enum weft__sim_packet_kind kind, size_t size) {
     struct weft__sim *sim = pipe->stream->sim;
     ASSERT(pipe->count < PLACES);
-    pipe->last_arrival_ns = weft__sim_arrival(sim, pipe->last_arrival_ns);
+    int64_t at_ns = weft__sim_arrival(sim, way_of(pipe), size + HEADERS_SIZE);
+    if (at_ns > pipe->last_arrival_ns)
+        pipe->last_arrival_ns = at_ns;
     pipe->packets[(pipe->first + pipe->count) % PLACES] =
-        (struct weft__sim_packet){kind, pipe->last_arrival_ns, pipe->sent};
-    if (pipe->count++ == 0)
+        (struct weft__sim_packet){.kind = kind, .at_ns = pipe->last_arrival_ns, .end = pipe->sent};
+    if (pipe->count++ == pipe->unheard)
         weft__sim_set(sim, &pipe->event, pipe->last_arrival_ns);
 }
 
 void weft__sim_stream_send(struct weft__sim_stream *stream, int end,
                            enum weft__sim_packet_kind kind) {
-    append(&stream->pipes[end], kind);
+    append(&stream->pipes[end], kind, 0);
 }
 
 // What may be sent now: the bytes written and not sent, as far as the window reaches.
@@ -160,7 +188,8 @@ static size_t sendable(const struct weft__sim_pipe *pipe) {
     uint64_t limit = pipe->read + pipe->window;
     limit = limit < pipe->written ? limit : pipe->written;
     uint64_t size = limit > pipe->sent ? limit - pipe->sent : 0;
-    return size < WEFT__SIM_SEGMENT_SIZE ? (size_t)size : WEFT__SIM_SEGMENT_SIZE;
+    size_t most = way_of(pipe)->link.mtu - HEADERS_SIZE;
+    return size < most ? (size_t)size : most;
 }
 
 // Packets are few and large rather than one for each write: while they are all on their way, what
@@ -171,12 +200,12 @@ void weft__sim_stream_push(struct weft__sim_stream *stream, int end) {
     size_t size;
     while (pipe->count < WEFT__SIM_PACKETS && (size = sendable(pipe)) > 0) {
         pipe->sent += size;
-        append(pipe, WEFT__SIM_PACKET_DATA);
+        append(pipe, WEFT__SIM_PACKET_DATA, size);
     }
     bool is_all_sent = pipe->sent == pipe->written && pipe->count < WEFT__SIM_PACKETS;
     if (pipe->is_fin_queued && !pipe->is_fin_sent && is_all_sent) {
         pipe->is_fin_sent = true;
-        append(pipe, WEFT__SIM_PACKET_FIN);
+        append(pipe, WEFT__SIM_PACKET_FIN, 0);
     }
 }
 
@@ -187,16 +216,17 @@ void weft__sim_stream_reset(struct weft__sim_stream *stream, int end) {
     truncate_at(pipe, pipe->sent);
     pipe->is_fin_queued = false;
     pipe->is_reset = true;
-    append(pipe, WEFT__SIM_PACKET_RST);
+    append(pipe, WEFT__SIM_PACKET_RST, 0);
 }
 
 // What has arrived stays: the peer may be reading it.
 void weft__sim_stream_discard(struct weft__sim_stream *stream, int end) {
     struct weft__sim_pipe *pipe = &stream->pipes[end];
     weft__sim_unset(stream->sim, &pipe->event);
+    weft__sim_unset(stream->sim, &pipe->resend);
     truncate_at(pipe, pipe->arrived);
-    pipe->sent = pipe->arrived;
-    pipe->count = 0;
+    pipe->sent = pipe->acked = pipe->arrived;
+    pipe->count = pipe->unheard = 0;
     pipe->is_fin_queued = false;
     pipe->is_reset = true;
 }
@@ -223,22 +253,118 @@ void weft__sim_stream_leave(struct weft__sim_stream *stream, int end) {
     free_if_left(stream);
 }
 
-// The oldest packet of a pipe has arrived. The stream is held, since the packet may be the last
-// thing that either end hears of the other.
+static int losses_max(enum weft__sim_packet_kind kind) {
+    return kind == WEFT__SIM_PACKET_SYN_ACK ? SYN_ACK_RETRIES : RETRIES;
+}
+
+// The handshake has timers of its own, and nobody answers a reset.
+static bool is_acknowledged(enum weft__sim_packet_kind kind) {
+    return kind == WEFT__SIM_PACKET_DATA || kind == WEFT__SIM_PACKET_FIN;
+}
+
+static struct weft__sim_packet *packet_at(struct weft__sim_pipe *pipe, size_t index) {
+    return &pipe->packets[(pipe->first + index) % PLACES];
+}
+
+static void await_next(struct weft__sim_pipe *pipe) {
+    if (pipe->count > pipe->unheard)
+        weft__sim_set(pipe->stream->sim, &pipe->event, packet_at(pipe, pipe->unheard)->at_ns);
+}
+
+// The time for an acknowledgement has passed in vain: again at `event`, or the connection is over.
+static void repeat(struct weft__sim_pipe *pipe, struct weft__sim_event *event,
+                   enum weft__sim_packet_kind kind) {
+    struct weft__sim *sim = pipe->stream->sim;
+    if (pipe->losses == losses_max(kind)) {
+        weft__sim_tcp_give_up(pipe->stream, pipe->end, ETIMEDOUT);
+        return;
+    }
+    int64_t first_ns = kind == WEFT__SIM_PACKET_SYN_ACK ? SYN_WAIT_NS : RESEND_NS;
+    first_ns += 2 * way_of(pipe)->link.latency_ns;
+    int64_t wait_ns = first_ns << pipe->losses++;
+    weft__sim_set(sim, event,
+                  weft__sim_now(sim) + (wait_ns < RESEND_MAX_NS ? wait_ns : RESEND_MAX_NS));
+}
+
+static void lose(struct weft__sim_pipe *pipe, const struct weft__sim_packet *packet) {
+    weft__sim_trace(pipe->stream->sim, WEFT__SIM_TRACE_DROP,
+                    pipe->stream->number << 8 | (int)packet->kind, 0);
+    if (packet->kind != WEFT__SIM_PACKET_SYN && packet->kind != WEFT__SIM_PACKET_RST) {
+        repeat(pipe, &pipe->event, packet->kind);
+        return;
+    }
+    if (packet->kind == WEFT__SIM_PACKET_SYN) // there may be others behind it
+        pipe->first = (pipe->first + 1) % PLACES;
+    pipe->count--;
+    await_next(pipe);
+}
+
+// All that has arrived, the sender learns at once. What it does about it may end the stream.
+static void acknowledge(struct weft__sim_pipe *pipe, size_t count) {
+    pipe->losses = 0;
+    pipe->unheard = 0;
+    weft__sim_unset(pipe->stream->sim, &pipe->resend);
+    for (; count > 0 && pipe->count > 0; count--) {
+        struct weft__sim_packet packet = *packet_at(pipe, 0);
+        pipe->first = (pipe->first + 1) % PLACES;
+        pipe->count--;
+        weft__sim_tcp_acked(pipe->stream, pipe->end, &packet);
+    }
+    weft__sim_stream_push(pipe->stream, pipe->end);
+    await_next(pipe);
+}
+
+static void deliver(struct weft__sim_pipe *pipe, const struct weft__sim_packet *packet) {
+    struct weft__sim_stream *stream = pipe->stream;
+    weft__sim_trace(stream->sim, WEFT__SIM_TRACE_PACKET,
+                    stream->number << 8 | pipe->end << 4 | (int)packet->kind, (int64_t)packet->end);
+    if (stream->hosts[1 - pipe->end] != NULL)
+        weft__sim_tcp_arrive(stream, 1 - pipe->end, packet);
+    else
+        weft__sim_tcp_give_up(stream, pipe->end, EHOSTUNREACH);
+}
+
+static void arrive(struct weft__sim_pipe *pipe) {
+    struct weft__sim_packet packet = *packet_at(pipe, pipe->unheard);
+    if (weft__sim_is_lost(pipe->stream->sim, way_of(pipe))) {
+        lose(pipe, &packet);
+        return;
+    }
+    bool is_heard = !way_back(pipe)->is_cut || !is_acknowledged(packet.kind);
+    size_t count = pipe->unheard + 1;
+    pipe->unheard = count;
+    deliver(pipe, &packet);
+    if (pipe->count == 0) // the stream is over for its sender
+        return;
+    if (is_heard) {
+        acknowledge(pipe, count);
+        return;
+    }
+    await_next(pipe);
+    if (!weft__sim_is_set(&pipe->resend))
+        repeat(pipe, &pipe->resend, packet.kind);
+}
+
+// The stream is held, since the packet may be the last thing that either end hears of the other.
 static void fire(struct weft__sim *sim, struct weft__sim_event *event) {
+    (void)sim;
     struct weft__sim_pipe *pipe = WEFT__CONTAINER(event, struct weft__sim_pipe, event);
     struct weft__sim_stream *stream = pipe->stream;
-    struct weft__sim_packet packet = pipe->packets[pipe->first];
-    int receiver = 1 - pipe->end;
-    pipe->first = (pipe->first + 1) % PLACES;
-    pipe->count--;
     stream->holds++;
-    weft__sim_trace(sim, WEFT__SIM_TRACE_PACKET,
-                    stream->number << 8 | pipe->end << 4 | (int)packet.kind, (int64_t)packet.end);
-    weft__sim_tcp_arrive(stream, receiver, &packet);
-    weft__sim_stream_push(stream, pipe->end);
-    if (pipe->count > 0)
-        weft__sim_set(sim, &pipe->event, pipe->packets[pipe->first].at_ns);
+    arrive(pipe);
+    stream->holds--;
+    free_if_left(stream);
+}
+
+// What has arrived is sent again, so that its acknowledgement is, too.
+static void resend(struct weft__sim *sim, struct weft__sim_event *event) {
+    struct weft__sim_pipe *pipe = WEFT__CONTAINER(event, struct weft__sim_pipe, resend);
+    struct weft__sim_stream *stream = pipe->stream;
+    stream->holds++;
+    if (way_back(pipe)->is_cut || weft__sim_is_lost(sim, way_of(pipe)))
+        repeat(pipe, &pipe->resend, packet_at(pipe, 0)->kind);
+    else
+        acknowledge(pipe, pipe->unheard);
     stream->holds--;
     free_if_left(stream);
 }
@@ -254,6 +380,7 @@ struct weft__sim_stream *weft__sim_stream_make(struct weft__sim *sim) {
         pipe->stream = stream;
         pipe->end = end;
         pipe->event.fire = fire;
+        pipe->resend.fire = resend;
         weft__list_init(&pipe->chunks);
     }
     return stream;

@@ -234,13 +234,10 @@ static void on_data(struct weft__sim_stream *stream, int end,
     }
     weft__sim_stream_take(stream, end, packet);
     weft__sim_touch_all(s);
-    if (stream->ends[1 - end] != NULL)
-        weft__sim_touch_all(stream->ends[1 - end]);
 }
 
-// It is acknowledged at once, so one FIN can end both sides, each by the flags of its own.
 static void on_fin(struct weft__sim_stream *stream, int end) {
-    struct weft__sim_socket *s = stream->ends[end], *sender = stream->ends[1 - end];
+    struct weft__sim_socket *s = stream->ends[end];
     if (s == NULL || s->tcp.state == WEFT__SIM_CLOSED) {
         weft__sim_stream_reset(stream, end);
         return;
@@ -248,11 +245,6 @@ static void on_fin(struct weft__sim_stream *stream, int end) {
     s->tcp.is_fin_received = true;
     weft__sim_touch_all(s);
     end_if_both_are_done(s);
-    if (sender == NULL)
-        return;
-    sender->tcp.is_fin_acked = true;
-    bound_orphan(sender);
-    end_if_both_are_done(sender);
 }
 
 // Refuses what had not begun, ends what had. Nobody answers a reset.
@@ -297,6 +289,46 @@ void weft__sim_tcp_arrive(struct weft__sim_stream *stream, int end,
         break;
     case WEFT__SIM_PACKET_RST:
         on_reset(stream->ends[end]);
+        break;
+    }
+}
+
+// ---- What the sender learns ----
+
+// A FIN that was heard ends this side, if the other one's was heard before.
+void weft__sim_tcp_acked(struct weft__sim_stream *stream, int end,
+                         const struct weft__sim_packet *packet) {
+    struct weft__sim_socket *s = stream->ends[end];
+    stream->pipes[end].acked = stream->pipes[end].arrived;
+    if (s == NULL || s->tcp.state == WEFT__SIM_CLOSED)
+        return;
+    if (packet->kind == WEFT__SIM_PACKET_DATA)
+        weft__sim_touch_all(s);
+    if (packet->kind != WEFT__SIM_PACKET_FIN)
+        return;
+    s->tcp.is_fin_acked = true;
+    bound_orphan(s);
+    end_if_both_are_done(s);
+}
+
+void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error) {
+    struct weft__sim_socket *s = stream->ends[end];
+    weft__sim_stream_discard(stream, end);
+    stream->pipes[end].is_reset = false; // what still comes is answered
+    if (s == NULL)
+        return;
+    switch (s->tcp.state) {
+    case WEFT__SIM_CONNECTING:
+        weft__sim_tcp_fail(s, error);
+        break;
+    case WEFT__SIM_HALF_OPEN:
+        weft__sim_tcp_leave_listener(s);
+        weft__sim_tcp_drop(s);
+        break;
+    case WEFT__SIM_ESTABLISHED:
+        end_connection(s, error, false);
+        break;
+    default:
         break;
     }
 }

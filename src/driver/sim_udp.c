@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Datagrams on the simulated machine. Those of one sender arrive in order, as on loopback; those of
-// two senders in an order by seed. A receiver's full buffer drops them without a word.
-// Not here: loss, duplication and reordering on the way.
+// Datagrams. Those of one sender arrive in order unless the link reorders them; those of two
+// senders in an order by seed. A receiver's full buffer drops them without a word, and so does the
+// link.
 #include "driver/sim_net.h"
 #include "driver/socket.h"
 #include "os/os.h"
@@ -22,6 +22,7 @@ struct weft__sim_datagram {
     struct weft__list link; // in flight, or received
     struct weft__sim_event arrival;
     struct weft__sim_name from, to;
+    struct weft__sim_host *sender, *receiver; // NULL: nobody has the address
     size_t size;
     char data[];
 };
@@ -46,14 +47,16 @@ static size_t cost_of(size_t size) {
 
 // ---- On the way ----
 
-// Nobody is there: the ICMP message that says so reaches whoever is connected to that name. An
-// unconnected sender is told nothing (udp(7), without IP_RECVERR).
+// Nobody is there: the ICMP message that says so reaches whoever is connected to that name, unless
+// the way back is cut. An unconnected sender is told nothing (udp(7), without IP_RECVERR).
 static void refuse(struct weft__sim *sim, const struct weft__sim_datagram *datagram) {
     struct weft__sim_socket *s =
-        weft__sim_find(sim, WEFT__DATAGRAM, &datagram->from, &datagram->to);
-    if (s == NULL || !s->is_connected)
+        weft__sim_find(datagram->sender, WEFT__DATAGRAM, &datagram->from, &datagram->to);
+    if (s == NULL || !s->is_connected ||
+        (datagram->receiver != NULL &&
+         weft__sim_is_lost(sim, weft__sim_way(datagram->receiver, datagram->sender))))
         return;
-    s->error = ECONNREFUSED;
+    s->error = datagram->receiver != NULL ? ECONNREFUSED : EHOSTUNREACH;
     weft__sim_touch_all(s);
 }
 
@@ -76,8 +79,12 @@ static void receive(struct weft__sim_socket *s, struct weft__sim_datagram *datag
 static void arrive(struct weft__sim *sim, struct weft__sim_event *event) {
     struct weft__sim_datagram *datagram =
         WEFT__CONTAINER(event, struct weft__sim_datagram, arrival);
-    struct weft__sim_socket *s =
-        weft__sim_find(sim, WEFT__DATAGRAM, &datagram->to, &datagram->from);
+    struct weft__sim_host *receiver = datagram->receiver;
+    bool is_lost =
+        receiver != NULL && weft__sim_is_lost(sim, weft__sim_way(datagram->sender, receiver));
+    struct weft__sim_socket *s = NULL;
+    if (receiver != NULL && !is_lost)
+        s = weft__sim_find(receiver, WEFT__DATAGRAM, &datagram->to, &datagram->from);
     bool is_taken = s != NULL && has_room(s, datagram);
     weft__sim_trace(sim, is_taken ? WEFT__SIM_TRACE_DATAGRAM : WEFT__SIM_TRACE_DROP,
                     s != NULL ? s->number : -1, (int64_t)datagram->size);
@@ -85,7 +92,7 @@ static void arrive(struct weft__sim *sim, struct weft__sim_event *event) {
         receive(s, datagram);
         return;
     }
-    if (s == NULL)
+    if (s == NULL && !is_lost)
         refuse(sim, datagram);
     free_datagram(datagram);
 }
@@ -155,7 +162,39 @@ static int find_fault(struct weft__sim_socket *s, const struct weft__sim_name *t
     return s->is_write_shut ? -EPIPE : 0;
 }
 
-// A datagram never waits: loopback takes it away at once.
+// Puts a datagram on its way. One that is reordered takes up to twice as long as a link's slowest,
+// and those behind it do not wait for it.
+static int dispatch(struct weft__sim_socket *s, const struct weft__op *op,
+                    const struct weft__sim_name *from, const struct weft__sim_name *to) {
+    struct weft__sim *sim = s->sim;
+    size_t size = weft__op_size(op);
+    struct weft__sim_datagram *datagram = weft__alloc(sizeof *datagram + size);
+    if (datagram == NULL)
+        return -ENOMEM;
+    datagram->from = *from;
+    datagram->to = *to;
+    datagram->sender = s->host;
+    datagram->receiver = weft__sim_host_of(s->host, to);
+    datagram->size = size;
+    datagram->arrival.fire = arrive;
+    weft__sim_gather(op, 0, datagram->data, size);
+    weft__list_push_back(&sim->in_flight, &datagram->link);
+    const struct weft__sim_host *receiver = datagram->receiver ? datagram->receiver : s->host;
+    struct weft__sim_way *way = weft__sim_way(s->host, receiver);
+    int64_t at_ns = weft__sim_arrival(sim, way, size);
+    if (weft__sim_draw(sim, way->link.reordering)) {
+        int64_t more_ns = way->link.latency_ns + way->link.jitter_ns;
+        at_ns += (int64_t)weft__rng_below(&sim->network, (uint64_t)more_ns + 1);
+    } else {
+        at_ns = at_ns > s->udp.last_arrival_ns ? at_ns : s->udp.last_arrival_ns;
+        s->udp.last_arrival_ns = at_ns;
+    }
+    weft__sim_set(sim, &datagram->arrival, at_ns);
+    return 0;
+}
+
+// A datagram never waits: the host takes it away at once. The copy that a link makes of one is lost
+// when there is no memory for it.
 int64_t weft__sim_udp_send(struct weft__sim_socket *s, struct weft__op *op) {
     struct weft__sim_name to, from;
     size_t size = weft__op_size(op);
@@ -164,17 +203,13 @@ int64_t weft__sim_udp_send(struct weft__sim_socket *s, struct weft__op *op) {
         error = find_fault(s, &to, size);
     if (error != 0)
         return error;
-    struct weft__sim_datagram *datagram = weft__alloc(sizeof *datagram + size);
-    if (datagram == NULL)
-        return -ENOMEM;
-    datagram->from = from;
-    datagram->to = to;
-    datagram->size = size;
-    datagram->arrival.fire = arrive;
-    weft__sim_gather(op, 0, datagram->data, size);
-    weft__list_push_back(&s->sim->in_flight, &datagram->link);
-    s->udp.last_arrival_ns = weft__sim_arrival(s->sim, s->udp.last_arrival_ns);
-    weft__sim_set(s->sim, &datagram->arrival, s->udp.last_arrival_ns);
+    error = dispatch(s, op, &from, &to);
+    if (error != 0)
+        return error;
+    const struct weft__sim_host *receiver = weft__sim_host_of(s->host, &to);
+    if (receiver != NULL &&
+        weft__sim_draw(s->sim, weft__sim_way(s->host, receiver)->link.duplication))
+        (void)dispatch(s, op, &from, &to);
     return (int64_t)size;
 }
 

@@ -76,7 +76,8 @@ static void charge(struct weft__waiter *self) {
 int weft__enter(struct weft__waiter *self) {
     if (!weft__is_orphan())
         charge(self);
-    return weft__interrupted(self);
+    int error = weft__interrupted(self);
+    return error < 0 ? error : weft__barred(self);
 }
 
 // `turn` is NULL when there is no handle that could be closed.
@@ -122,6 +123,7 @@ int64_t weft__perform_start(struct weft__waiter *self, struct weft__op *op) {
 
 int64_t weft__perform(struct weft__waiter *self, struct weft__op *op, bool *ret_interrupted) {
     bool ignored;
+    op->host = self->host;
     int64_t result = weft__perform_start(self, op);
     if (result != -EAGAIN)
         return result;
@@ -191,6 +193,9 @@ int64_t weft__call_end(struct weft__call *call, int64_t result) {
 
 int64_t weft__ctl(struct weft__waiter *self, struct weft__ctl *ctl) {
     int injected = weft__fail(WEFT__FAIL_CTL);
+    ctl->host = self->host;
+    if (injected == 0)
+        injected = weft__barred(self);
     return injected < 0 ? injected : self->driver->class->ctl(self->driver, ctl);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Sleeping, yielding, the clock: the calls that wait for nothing but time or the others.
+// Sleeping, yielding, the clock and chance: the calls that wait for nothing but time or the others.
 #include "io/call.h"
 
 #include "os/os.h"
@@ -72,4 +72,13 @@ int weft_check(void) {
         return -ENOMEM;
     (void)weft__fresh_now(self);
     return refuse(self, "check", weft__interrupted(self));
+}
+
+int weft_random(void *buf, size_t size) {
+    struct weft__waiter *self = weft__self();
+    struct weft__ctl ctl = {.kind = WEFT__CTL_RANDOM, .data = buf, .size = size};
+    if (!self)
+        return -ENOMEM;
+    int code = (int)weft__ctl(self, &ctl);
+    return code < 0 ? refused(self, "random", code) : 0;
 }

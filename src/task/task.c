@@ -177,6 +177,7 @@ static void reset(struct weft__task *task, const struct what *what, struct weft_
     waiter->blocks = NULL;
     waiter->shields = 0;
     waiter->inherited = waiter->deadline = self->deadline;
+    waiter->host = self->host;
     waiter->may_not_wait = false;
     weft__store(&waiter->started_on, 0, relaxed);
     task->is_started = task->is_pinned = false;
@@ -244,14 +245,15 @@ static int go(weft_scope *scope, const struct what *what, const weft_task_option
         return -ENOMEM;
     if (given)
         memcpy(&options, given, size < sizeof options ? size : sizeof options);
-    if (weft__is_orphan())
-        return (int)weft__failed(self, "go", 0, -ECHILD);
+    int error = weft__is_orphan() ? -ECHILD : weft__barred(self);
+    if (error < 0)
+        return (int)weft__failed(self, "go", 0, error);
     if (!scope || !what->fn || options.stack_size > UINT32_MAX)
         return (int)weft__failed(self, "go", 0, -EINVAL);
     if (self->may_not_wait) // on the reserve stack: there is none for a child either
         return (int)weft__failed(self, "go", 0, -ENOMEM);
     struct weft__runtime *runtime;
-    int error = weft__runtime_enter(self, &runtime);
+    error = weft__runtime_enter(self, &runtime);
     if (error < 0)
         return error;
     error = launch(runtime, self, scope, what, &options);

@@ -9,10 +9,13 @@
 #include "task/park.h"
 #include "task/scope.h"
 
+#include <errno.h>
 #include <weft/task.h>
 
 static WEFT__THREAD_LOCAL struct weft__thread *this_thread;
 WEFT__THREAD_LOCAL struct weft__worker *weft__worker_here;
+
+WEFT__ATOMIC(uint32_t) weft__threads_barred; // 1; 2: and the log has said so
 
 static struct weft__lock pool_lock;
 static struct weft__thread *pool; // LIFO through zero.node; guarded by pool_lock
@@ -101,6 +104,14 @@ struct weft__waiter *weft__self(void) {
     if (!thread)
         thread = make();
     return thread ? &thread->zero.waiter : NULL;
+}
+
+WEFT__COLD int weft__thread_refused(void) {
+    uint32_t barred = 1;
+    if (weft__cas(&weft__threads_barred, &barred, 2, acquire))
+        weft__log(WEFT__LOG_WARN, "a thread of the program calls weft while a simulation runs: "
+                                  "refused (let the simulated program use tasks: weft_go)");
+    return -ENOTSUP;
 }
 
 struct weft__task *weft__thread_zero(struct weft__waiter *self) {

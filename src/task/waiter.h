@@ -84,6 +84,7 @@ struct weft__waiter {
     struct weft__block *blocks; // innermost weft_within or weft_shield, or NULL
     int64_t inherited;          // what it was started with
     uint32_t shields;           // how many of the blocks are shields
+    uint32_t host;              // 0: this machine; else one of the simulator's, inherited
 };
 
 static inline struct weft__notes *weft__notes_of(const struct weft__waiter *waiter) {
@@ -95,6 +96,15 @@ static inline struct weft__notes *weft__notes_of(const struct weft__waiter *wait
 extern WEFT__ATOMIC(uint32_t) weft__orphaned;
 static inline bool weft__is_orphan(void) {
     return weft__load(&weft__orphaned, relaxed) != 0;
+}
+
+// Whether a simulation runs (src/sim): the calls of other threads would not be repeatable, so they
+// are refused, and the log says so once. 0 or -ENOTSUP. In thread.c.
+extern WEFT__ATOMIC(uint32_t) weft__threads_barred;
+int weft__thread_refused(void);
+static inline int weft__barred(const struct weft__waiter *self) {
+    bool is_free = self->worker || weft__load(&weft__threads_barred, relaxed) == 0;
+    return is_free ? 0 : weft__thread_refused();
 }
 
 // In refusals.c: the task was told of its cancellation once more. One that ignores that for ever,

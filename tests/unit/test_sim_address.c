@@ -36,9 +36,9 @@ static void the_machine_has_the_loopback_addresses_and_no_others(void **state) {
         name6(0xfe, 1, 1),       {.ip = {127, 0, 0, 1}}, // not an IPv4 address at all
     };
     for (size_t i = 0; i < sizeof here / sizeof *here; i++)
-        assert_true(weft__sim_is_local(&here[i]));
+        assert_true(weft__sim_is_local(NULL, &here[i]));
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
-        assert_false(weft__sim_is_local(&elsewhere[i]));
+        assert_false(weft__sim_is_local(NULL, &elsewhere[i]));
 }
 
 static void a_wildcard_is_all_zero_in_its_family(void **state) {

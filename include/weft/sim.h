@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// A network in a bottle: the same program that serves real sockets, on virtual time, on several
+// hosts inside one process, with links that lose and delay, all from one seed. Not included by
+// weft.h: a program that is simulated needs no change, only its test includes this.
+//
+//   static int client(void *unused) { ... weft_tcp_connect("server:7878") ... }
+//
+//   static int world(weft_sim *sim, void *unused) {
+//       weft_sim_host(sim, "server", "10.0.0.1", server, NULL);
+//       weft_sim_host(sim, "client", "10.0.0.2", client, NULL);
+//       weft_sleep(WEFT_SECOND);
+//       weft_sim_partition(sim, "client", "server");
+//       weft_sleep(5 * WEFT_SECOND);
+//       weft_sim_heal(sim, "client", "server");
+//       return weft_sim_wait(sim, "client");
+//   }
+//
+//   int main(void) {
+//       return weft_sim_run(&(weft_sim){.seed = 1, .loss = 0.01}, world, NULL) < 0;
+//   }
+//
+// Everything runs on one thread, one task at a time. The clock stands still while anything can run,
+// and then moves to the next thing that happens: an hour of silence costs nothing. Which task runs,
+// which packet is late and which is lost is chosen by the seed, so a run can be repeated exactly;
+// that also needs a program that takes its own random numbers from weft_random and its time from
+// weft_now, and whose order does not depend on addresses (which change from run to run).
+//
+// A run that fails says so on stderr, in one line that ends with how to repeat it, and ends the
+// process by SIGABRT, or by the signal that it was:
+//
+//   weft sim: check failed: sum == 100 (bank.c:42) on host client at 1.250003 s, step 18231;
+//   replay: WEFT_SIM_SEED=77 ./bank
+//
+// A run fails by weft_sim_check, an assertion or any other signal that ends a program, a deadlock
+// (nothing can run, no timer is set: every task is printed with its stack), and handles that are
+// open after all programs have ended. Environment: WEFT_SIM_SEED, a number, goes before the seed of
+// the program. `weft sim run ./bank --seeds 10000` searches.
+//
+// Other threads of the process may not call weft meanwhile: what would wait or touch the network
+// there answers -ENOTSUP, and the log says so.
+#ifndef WEFT_SIM_H
+#define WEFT_SIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What is declared here is what the shared library exports.
+#pragma GCC visibility push(default)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// How a link between two hosts is. Zero is the default everywhere, and -1 none; the struct may
+/// grow at its end. Probabilities are from 0 to 1.
+typedef struct weft_sim_link_options {
+    int64_t latency_ns;       ///< that each packet takes, one way; 0: 100 us
+    int64_t jitter_ns;        ///< and up to so much more, evenly; 0: 50 us
+    int64_t bytes_per_second; ///< in each direction; 0: no limit
+    /// Of packets that are lost. A stream sends them again, after 200 ms, then 400 ms and so on
+    /// (for about 15 minutes, then it has timed out), and what comes behind waits; a datagram is
+    /// gone.
+    double loss;
+    double duplication; ///< of datagrams that arrive twice
+    double reordering;  ///< of datagrams that others overtake
+    int mtu_bytes;      ///< of a packet, headers included, at least 576; 0: 1500
+} weft_sim_link_options;
+
+/// A simulation: what it is made with; and, while it runs, its name in the calls below.
+typedef struct weft_sim {
+    uint64_t seed; ///< 0: 1
+    /// Of all links that weft_sim_link does not set. As in weft_sim_link_options.
+    int64_t latency_ns, jitter_ns, bytes_per_second;
+    double loss, duplication, reordering;
+    int mtu_bytes;
+} weft_sim;
+
+/// Runs one simulation on the calling thread, and returns when it is over: when fn has returned
+/// and, after they were cancelled, the programs of all hosts have, too.
+///   sim  borrowed.
+///   fn   makes the hosts and what happens to them. It runs on none of them: on a machine of its
+///        own with loopback alone, as task zero of the runtime that is started for it.
+/// Returns what fn returned if that is not 0; else the first negative result of a host's program,
+/// -ECANCELED excepted; else 0. Or, before anything has run,
+///   -EALREADY  a runtime runs (so does one simulation inside another)
+///   -EINVAL    an option out of range; a WEFT_SIM_SEED that is no number
+///   -ENOMEM    no memory
+/// A run that fails does not return.
+#define weft_sim_run(sim, fn, arg) weft_priv_sim_run((sim), sizeof(weft_sim), (fn), (arg))
+int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void *arg), void *arg);
+
+// All below is for tasks of the simulation, on any host, and does not suspend unless it says so.
+// Each answers -ENOENT when `sim` does not run, or a host has no such name.
+
+/// Adds a host and runs its program there, as a task of that name. Tasks that it starts are on the
+/// same host. The name resolves to the addresses, everywhere.
+///   name       copied; at most 31 bytes.
+///   addresses  one, or one of each family with a comma between: "10.0.0.1,fd00::1". Only hosts
+///              with an address of one family reach each other by it. Loopback is on every host.
+///   fn, arg    as in weft_go.
+/// Returns 0, or -EINVAL (a name that is empty or too long, addresses that no host can have),
+/// -EEXIST (the name, or an address, is another's), -EPERM (not called by fn's own task), -ENOSPC
+/// (1023 hosts), -ENOMEM.
+int weft_sim_host(weft_sim *sim, const char *name, const char *addresses, int (*fn)(void *),
+                  void *arg);
+
+/// Waits until the program of a host has ended.
+/// Returns what it returned, or -ECANCELED, -ETIMEDOUT as every call that waits. Suspends.
+int weft_sim_wait(weft_sim *sim, const char *name);
+
+/// Sets the link between two hosts, in both directions. What is on its way is not changed.
+///   options  borrowed; NULL: back to what the simulation was made with.
+/// Returns 0 or -EINVAL.
+#define weft_sim_link(sim, a, b, options)                                                          \
+    weft_priv_sim_link((sim), (a), (b), (options), sizeof(weft_sim_link_options))
+int weft_priv_sim_link(weft_sim *sim, const char *a, const char *b,
+                       const weft_sim_link_options *options, size_t size);
+
+/// From now on nothing arrives between two hosts, not even what is on its way; or only in one
+/// direction. NULL in place of a name: every host. Nobody is told: connections stall, and go on
+/// when the partition is healed within about 15 minutes. Returns 0.
+int weft_sim_partition(weft_sim *sim, const char *a, const char *b);
+int weft_sim_partition_one_way(weft_sim *sim, const char *from, const char *to);
+/// Ends partitions, in both directions. Returns 0.
+int weft_sim_heal(weft_sim *sim, const char *a, const char *b);
+
+/// The number of choices made and events handled so far, which together with the seed names a
+/// moment of a run; and a hash of all of them: two runs are the same if it is. 0 when `sim` does
+/// not run.
+uint64_t weft_sim_step(weft_sim *sim);
+uint64_t weft_sim_hash(weft_sim *sim);
+
+/// Ends a run that has gone wrong: prints the condition and how to replay the run, and ends the
+/// process by SIGABRT. Outside of a simulation it does the same without the replay. NDEBUG does not
+/// remove it.
+#define weft_sim_check(condition)                                                                  \
+    ((condition) ? (void)0 : weft_priv_sim_check(#condition, __FILE__, __LINE__))
+#if defined(__cplusplus)
+[[noreturn]]
+#else
+_Noreturn
+#endif
+void weft_priv_sim_check(const char *condition, const char *file, int line);
+
+#ifdef __cplusplus
+} // extern "C"
+#endif
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//
+// One run from its start to its end.
+#include "sim/world.h"
+
+#include "base/text.h"
+#include "task/handle.h"
+#include "task/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+#include <weft/debug.h>
+
+enum { STDERR = 2 };
+
+struct weft__world weft__world;
+
+bool weft__world_is(const weft_sim *sim) {
+    return sim && weft__world.sim == sim;
+}
+
+// ---- A run ----------------------------------------------------------------------------------
+
+static void on_deadlock(struct weft__driver *driver, const char *report) {
+    (void)driver;
+    (void)weft_dump(STDERR);
+    weft__report_failure(report);
+}
+
+static void check_leaks(void) {
+    size_t left = weft__handles_open() - weft__world.handles_before;
+    char what[96];
+    struct weft__text text;
+    weft__text_init(&text, what, sizeof what);
+    weft__text_putf(&text, "%zu handle%s still open after all programs have ended", left,
+                    left == 1 ? " is" : "s are");
+    if (left > 0)
+        weft__report_failure(what);
+}
+
+static int read_options(const weft_sim *options) {
+    const weft_sim_link_options link = {
+        .latency_ns = options->latency_ns,
+        .jitter_ns = options->jitter_ns,
+        .bytes_per_second = options->bytes_per_second,
+        .loss = options->loss,
+        .duplication = options->duplication,
+        .reordering = options->reordering,
+        .mtu_bytes = options->mtu_bytes,
+    };
+    return weft__link_read(&link, &weft__world.link);
+}
+
+static int start(struct weft__waiter *self, uint64_t seed) {
+    struct weft__driver *driver;
+    int error = weft__sim_start(seed, &driver, NULL);
+    if (error < 0)
+        return error;
+    weft__sim_link_all(driver, &weft__world.link);
+    error = weft__runtime_start_on(self, driver); // takes the driver, even on failure
+    if (error < 0)
+        return error;
+    weft__world.driver = driver;
+    weft__world.seed = seed;
+    weft__world.handles_before = weft__handles_open();
+    weft__list_init(&weft__world.hosts);
+    return 0;
+}
+
+int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void *arg), void *arg) {
+    struct weft__waiter *self = weft__self();
+    weft_sim options = {0};
+    uint64_t seed;
+    if (!self)
+        return -ENOMEM;
+    if (self->worker || weft__world.sim)
+        return -EALREADY;
+    if (sim)
+        memcpy(&options, sim, size < sizeof options ? size : sizeof options);
+    if (!sim || !fn || read_options(&options) < 0 || weft__report_seed(options.seed, &seed) < 0)
+        return -EINVAL;
+    int error = start(self, seed);
+    if (error < 0)
+        return error;
+    weft__report_begin();
+    weft__sim_deadlock = on_deadlock;
+    weft__world.sim = sim;
+    weft__store(&weft__threads_barred, 1, relaxed);
+    int result = fn(sim, arg), program_result = weft__hosts_end();
+    result = result != 0 ? result : program_result;
+    check_leaks();
+    weft__report_end(result);
+    weft__store(&weft__threads_barred, 0, relaxed);
+    weft__sim_deadlock = NULL;
+    weft__world.sim = NULL;
+    (void)weft_stop(INT64_MAX);
+    weft__hosts_free();
+    return result;
+}
+
+uint64_t weft_sim_step(weft_sim *sim) {
+    return weft__world_is(sim) ? weft__sim_steps(weft__world.driver) : 0;
+}
+
+uint64_t weft_sim_hash(weft_sim *sim) {
+    return weft__world_is(sim) ? weft__sim_trace_hash(weft__world.driver) : 0;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// The simulation that runs, of which there is one at most, and its hosts as programs know them.
+// What hosts and links are to packets is driver/sim_host.c.
+#ifndef WEFT__WORLD_H
+#define WEFT__WORLD_H
+
+#include "driver/sim.h"
+#include "task/waiter.h"
+
+#include <stdbool.h>
+#include <weft/sim.h>
+#include <weft/task.h>
+
+struct weft__world_host {
+    struct weft__list link; // in the world, in order of appearance
+    struct weft__list waits;
+    char name[WEFT__NAME_SIZE];
+    uint32_t number; // the driver's
+    int (*fn)(void *);
+    void *arg;
+    weft_scope scope; // its program's
+    int result;
+    bool is_over;
+};
+
+struct weft__world {
+    weft_sim *sim; // NULL: none runs
+    weft_sim options;
+    struct weft__driver *driver;
+    struct weft__sim_link link; // of hosts that nobody has linked otherwise
+    struct weft__list hosts;
+    uint64_t seed;
+    size_t handles_before;
+};
+
+extern struct weft__world weft__world;
+
+// The host, or NULL (host.c).
+struct weft__world_host *weft__world_find(const char *name);
+// Whether that one runs.
+bool weft__world_is(const weft_sim *sim);
+
+// In host.c. Cancels all programs and waits for them; the first error of one, or 0.
+int weft__hosts_end(void);
+void weft__hosts_free(void);
+
+// In links.c. The driver's terms for a link: 0 or -EINVAL.
+int weft__link_read(const weft_sim_link_options *options, struct weft__sim_link *ret_link);
+
+// In report.c. The seed of a run: what the environment says, else the program, else 1. 0 or
+// -EINVAL.
+int weft__report_seed(uint64_t given, uint64_t *ret_seed);
+// Around a run: a failure is reported, however it comes; and so is the end, if somebody asked.
+void weft__report_begin(void);
+void weft__report_end(int result);
+// The run has failed: says so, and ends the process.
+_Noreturn void weft__report_failure(const char *what);
+
+#endif
