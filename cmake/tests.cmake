@@ -3,6 +3,7 @@
 #   unit.NAME     tests/unit/test_NAME.c, .cc or .cpp     may include the internals it is about
 #   conformance   tests/conformance/*.c                   public headers and tests/support only
 #   explore.NAME  tests/explore/NAME.c                    interleavings of src/task (explore.cmake)
+#   sim.NAME      tests/sim/NAME.c                        programs in simulations, seed after seed
 #   process.NAME  tests/process/NAME.sh or .py            the built programs against foreign peers
 #   style, layering, exports, headers, install            the tree and the artefacts themselves
 # Exit status 77 means skipped, with the reason printed.
@@ -152,6 +153,31 @@ if(weft_context STREQUAL "aarch64")
         weft_test(cross.${name} cross 60 ${WEFT_TEST_LAUNCHER} $<TARGET_FILE:${target}>)
     endforeach()
 endif()
+
+# --- simulations ------------------------------------------------------------------------------
+# Every seed runs twice. How many: about 20 s of each program on one core where nothing is slowed
+# down; `./dev soak` runs more.
+set(sim_seeds 10000)
+if(WEFT_TEST_LAUNCHER)
+    set(sim_seeds 30)
+elseif(WEFT_SANITIZE MATCHES "thread")
+    set(sim_seeds 500)
+elseif(WEFT_SANITIZE)
+    set(sim_seeds 1000)
+endif()
+if("$ENV{WEFT_TEST_SCALE}" MATCHES "^[1-9][0-9]*$")
+    math(EXPR sim_seeds "${sim_seeds} * $ENV{WEFT_TEST_SCALE}")
+endif()
+file(GLOB sim_sources CONFIGURE_DEPENDS tests/sim/*.c)
+add_executable(prove ${sim_sources})
+weft_compile(prove)
+set_target_properties(prove PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/sim)
+target_link_libraries(prove PRIVATE weft_static)
+foreach(program echo chat relay)
+    weft_test(sim.${program} sim 120 ${WEFT_TEST_LAUNCHER} $<TARGET_FILE:prove> ${program} 1
+              ${sim_seeds})
+    set_property(TEST sim.${program} APPEND PROPERTY ENVIRONMENT WEFT_LOG=off)
+endforeach()
 
 # --- nets: each tool must find the defect planted for it (`./dev check` begins with these) -----
 if(WEFT_SANITIZE OR WEFT_TEST_LAUNCHER MATCHES "valgrind")

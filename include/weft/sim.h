@@ -35,7 +35,8 @@
 // A run fails by weft_sim_check, an assertion or any other signal that ends a program, a deadlock
 // (nothing can run, no timer is set: every task is printed with its stack), and handles that are
 // open after all programs have ended. Environment: WEFT_SIM_SEED, a number, goes before the seed of
-// the program. `weft sim run ./bank --seeds 10000` searches.
+// the program, and WEFT_SIM_FAULTS limits what goes wrong (weft_sim.chaos). `weft sim run ./bank
+// --seeds 10000` searches.
 //
 // Other threads of the process may not call weft meanwhile: what would wait or touch the network
 // there answers -ENOTSUP, and the log says so.
@@ -74,6 +75,25 @@ typedef struct weft_sim {
     int64_t latency_ns, jitter_ns, bytes_per_second;
     double loss, duplication, reordering;
     int mtu_bytes;
+    /// 1: each run turns on about half of the faults below, and of loss, duplication and
+    /// reordering, that are 0, by seed, and at a rate by seed. What must never happen is set to -1.
+    /// The environment's WEFT_SIM_FAULTS=resets,loss leaves those alone, and `none` none.
+    int chaos;
+    /// The faults: the chance, from 0 to 1, that something goes wrong each time that it could.
+    double short_reads;      ///< a read of a stream moves fewer bytes than there are, down to one
+    double short_writes;     ///< a write moves fewer than there is room for
+    double stalls;           ///< what could complete at once takes up to 10 ms, or is tried in vain
+    double drips;            ///< a packet of a stream carries a few bytes only
+    double refusals;         ///< ECONNREFUSED from a host that listens
+    double resets;           ///< of packets: ECONNRESET or EPIPE for both ends of the stream
+    double timeouts;         ///< of packets: ETIMEDOUT for who has sent it
+    double aborts;           ///< of connections: ECONNABORTED before they are accepted
+    double fd_shortages;     ///< EMFILE or ENFILE for a new socket or an accept
+    double buffer_shortages; ///< ENOBUFS or ENOMEM for a datagram or an accept
+    double memory_shortages; ///< ENOMEM for a write to a stream
+    double name_failures;    ///< a resolver that answers WEFT_ENAMEFAIL
+    double name_losses;      ///< a resolver that answers WEFT_ENAME
+    double name_delays;      ///< a resolver that takes up to 20 s longer
 } weft_sim;
 
 /// Runs one simulation on the calling thread, and returns when it is over: when fn has returned
@@ -84,7 +104,8 @@ typedef struct weft_sim {
 /// Returns what fn returned if that is not 0; else the first negative result of a host's program,
 /// -ECANCELED excepted; else 0. Or, before anything has run,
 ///   -EALREADY  a runtime runs (so does one simulation inside another)
-///   -EINVAL    an option out of range; a WEFT_SIM_SEED that is no number
+///   -EINVAL    an option out of range; a WEFT_SIM_SEED that is no number; a WEFT_SIM_FAULTS that
+///              names no fault
 ///   -ENOMEM    no memory
 /// A run that fails does not return.
 #define weft_sim_run(sim, fn, arg) weft_priv_sim_run((sim), sizeof(weft_sim), (fn), (arg))

@@ -15,7 +15,7 @@ static const int64_t WALL_START_NS = 1767225600 * 1000000000L; // 2026-01-01 00:
 
 // One random stream each, by its number behind the seed: a new draw for a latency leaves the order
 // of tasks as it was, which keeps a shrunk failure a failure.
-enum { STREAM_NETWORK = 1, STREAM_SCHEDULER, STREAM_APPLICATION };
+enum { STREAM_NETWORK = 1, STREAM_SCHEDULER, STREAM_APPLICATION, STREAM_CHANCE };
 
 // One in so many: a yield or a suspension for no reason.
 enum { YIELD_EVERY = 16, SUSPEND_EVERY = 4 };
@@ -231,6 +231,7 @@ static void init(struct weft__sim *sim, uint64_t seed) {
     weft__rng_seed(&sim->network, weft__mix64(seed + STREAM_NETWORK));
     weft__rng_seed(&sim->scheduler, weft__mix64(seed + STREAM_SCHEDULER));
     weft__rng_seed(&sim->application, weft__mix64(seed + STREAM_APPLICATION));
+    weft__rng_seed(&sim->chance, weft__mix64(seed + STREAM_CHANCE));
     weft__list_init(&sim->finished);
     weft__list_init(&sim->sockets);
     weft__list_init(&sim->in_flight);

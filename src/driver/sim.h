@@ -36,10 +36,37 @@ struct weft__sim_link weft__sim_link_ordinary(void);
 void weft__sim_link_all(struct weft__driver *d, const struct weft__sim_link *link);
 void weft__sim_link_set(struct weft__driver *d, uint32_t from, uint32_t to,
                         const struct weft__sim_link *link);
-void weft__sim_link_get(struct weft__driver *d, uint32_t from, uint32_t to,
-                        struct weft__sim_link *ret_link);
+struct weft__sim_link weft__sim_link_base(struct weft__driver *d); // what weft__sim_link_all set
 // While it is cut nothing arrives, not even what is on its way.
 void weft__sim_cut(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut);
+
+// What can go wrong. A rate is the chance, from 0 to 1, each time that it could.
+enum weft__sim_fault {
+    WEFT__SIM_SHORT_READS,  // a read of a stream moves fewer bytes than there are
+    WEFT__SIM_SHORT_WRITES, // and a write fewer than there is room for
+    WEFT__SIM_STALLS,       // what could complete takes a little longer
+    WEFT__SIM_DRIPS,        // a packet of a stream carries a few bytes only
+    WEFT__SIM_LOSS,         // these three are a link's
+    WEFT__SIM_DUPLICATION,
+    WEFT__SIM_REORDERING,
+    WEFT__SIM_REFUSALS,         // ECONNREFUSED from a host that listens
+    WEFT__SIM_RESETS,           // a packet is answered with a reset, and its receiver gets one, too
+    WEFT__SIM_TIMEOUTS,         // ETIMEDOUT to whoever sent a packet
+    WEFT__SIM_ABORTS,           // ECONNABORTED of an accept
+    WEFT__SIM_FD_SHORTAGES,     // EMFILE, ENFILE
+    WEFT__SIM_BUFFER_SHORTAGES, // ENOBUFS of a send or an accept
+    WEFT__SIM_MEMORY_SHORTAGES, // ENOMEM of an operation
+    WEFT__SIM_NAME_FAILURES,    // a resolver that answers WEFT_ENAMEFAIL
+    WEFT__SIM_NAME_LOSSES,      // and one that knows of no such name
+    WEFT__SIM_NAME_DELAYS,      // or takes seconds
+    WEFT__SIM_FAULTS
+};
+const char *weft__sim_fault_name(enum weft__sim_fault fault);
+void weft__sim_fault_set(struct weft__driver *d, enum weft__sim_fault fault, double rate);
+double weft__sim_fault_rate(struct weft__driver *d, enum weft__sim_fault fault);
+uint64_t weft__sim_fault_hits(struct weft__driver *d, enum weft__sim_fault fault);
+// Turns on some of those that are off, by seed. allowed  a bit for each that may be.
+void weft__sim_fault_draw_all(struct weft__driver *d, uint64_t allowed);
 
 // How many things have happened: choices, attempts, packets; and how much time has passed, in
 // nanoseconds. Both in a signal handler, too.

@@ -111,14 +111,19 @@ struct weft__sim_socket *weft__sim_socket_make(struct weft__sim_host *host, int 
     return s;
 }
 
+static void free_queue(struct weft__sim_queue *queue) {
+    weft__heap_remove(&queue->socket->sim->turns, &queue->turn);
+    weft__sim_unset(queue->socket->sim, &queue->later);
+}
+
 // Its operations are gone (check_idle), but a queue may still stand among the touched ones.
 void weft__sim_socket_free(struct weft__sim_socket *s) {
     weft__sim_unbind(s, false);
     weft__sim_udp_drop_received(s);
     weft__sim_unset(s->sim, &s->tcp.timer);
-    weft__heap_remove(&s->sim->turns, &s->readers.turn);
-    weft__heap_remove(&s->sim->turns, &s->writers.turn);
-    weft__heap_remove(&s->sim->turns, &s->watchers.turn);
+    free_queue(&s->readers);
+    free_queue(&s->writers);
+    free_queue(&s->watchers);
     weft__list_remove(&s->tcp.sibling);
     weft__list_remove(&s->link);
     weft__free(s);
@@ -132,7 +137,9 @@ static int64_t make_socket(struct weft__sim *sim, const struct weft__ctl *ctl) {
         weft__sim_socket_make(sim->hosts[ctl->host], ctl->family, ctl->type);
     if (s == NULL)
         return -ENOMEM;
-    int error = weft__sim_socket_open(s);
+    int error = weft__sim_shortage(sim, WEFT__SIM_FD_SHORTAGES, -EMFILE, -ENFILE);
+    if (error == 0)
+        error = weft__sim_socket_open(s);
     if (error != 0) {
         weft__sim_socket_free(s);
         return error;

@@ -180,6 +180,12 @@ static struct weft__sim_socket *make_child(struct weft__sim_socket *listener,
     return child;
 }
 
+static int shortage(struct weft__sim *sim) {
+    int error = weft__sim_shortage(sim, WEFT__SIM_FD_SHORTAGES, -EMFILE, -ENFILE);
+    return error != 0 ? error
+                      : weft__sim_shortage(sim, WEFT__SIM_BUFFER_SHORTAGES, -ENOBUFS, -ENOMEM);
+}
+
 // A connection that was reset meanwhile is accepted, too: its reader learns of it. Without a
 // descriptor to give, it stays in the queue.
 int64_t weft__sim_tcp_accept(struct weft__sim_socket *s, struct weft__op *op) {
@@ -188,7 +194,14 @@ int64_t weft__sim_tcp_accept(struct weft__sim_socket *s, struct weft__op *op) {
     struct weft__sim_socket *child = sibling_of(weft__list_first(&s->tcp.accept_queue));
     if (child == NULL)
         return -EAGAIN;
-    int error = weft__sim_socket_open(child);
+    if (weft__sim_strikes(s->sim, WEFT__SIM_ABORTS)) {
+        weft__sim_tcp_leave_listener(child);
+        weft__sim_tcp_reset_and_drop(child);
+        return -ECONNABORTED;
+    }
+    int error = shortage(s->sim);
+    if (error == 0)
+        error = weft__sim_socket_open(child);
     if (error != 0)
         return error;
     weft__sim_tcp_leave_listener(child);
@@ -206,7 +219,7 @@ void weft__sim_tcp_on_syn(struct weft__sim_stream *stream, int end) {
         return;
     struct weft__sim_socket *listener = weft__sim_find(
         stream->hosts[end], WEFT__STREAM, &stream->names[end], &stream->names[1 - end]);
-    if (listener == NULL) {
+    if (listener == NULL || weft__sim_strikes(sim, WEFT__SIM_REFUSALS)) {
         weft__sim_stream_reset(stream, end);
         return;
     }

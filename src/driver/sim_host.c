@@ -161,9 +161,8 @@ void weft__sim_link_set(struct weft__driver *d, uint32_t from, uint32_t to,
     way_at(weft__sim_of(d), from, to)->link = *link;
 }
 
-void weft__sim_link_get(struct weft__driver *d, uint32_t from, uint32_t to,
-                        struct weft__sim_link *ret_link) {
-    *ret_link = way_at(weft__sim_of(d), from, to)->link;
+struct weft__sim_link weft__sim_link_base(struct weft__driver *d) {
+    return weft__sim_of(d)->link;
 }
 
 void weft__sim_cut(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut) {
@@ -186,13 +185,6 @@ int64_t weft__sim_arrival(struct weft__sim *sim, struct weft__sim_way *way, size
     return begin + way->link.latency_ns + (int64_t)jitter;
 }
 
-// Drawn only where something can happen, so that a clean link leaves the other draws as they were.
-bool weft__sim_draw(struct weft__sim *sim, double probability) {
-    if (probability <= 0)
-        return false;
-    return (double)(weft__rng_next(&sim->network) >> 11) * 0x1p-53 < probability;
-}
-
 bool weft__sim_is_lost(struct weft__sim *sim, const struct weft__sim_way *way) {
-    return way->is_cut || weft__sim_draw(sim, way->link.loss);
+    return way->is_cut || weft__sim_strikes_at(sim, WEFT__SIM_LOSS, way->link.loss);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Names on the simulated machine: numeric ones, localhost, and those a test has added; all others
 // do not exist. Every answer takes virtual time, like that of a real resolver.
-// Not here: failing resolvers.
 #include "driver/sim.h"
 
 #include "base/address.h"
@@ -14,6 +13,7 @@
 
 static const int64_t NUMERIC_DELAY_NS = 10000;
 static const int64_t LOCALHOST_DELAY_NS = 50000; // a look into /etc/hosts
+static const int64_t SLOW_MAX_NS = 20000000000;  // resolv.conf(5): 5 s for each attempt
 static const int64_t UNKNOWN_DELAY_NS = 2000000; // a question to a name server
 
 struct entry {
@@ -144,7 +144,9 @@ static void answer_due(struct weft__sim *sim, struct weft__sim_event *event) {
         struct weft__op *op = WEFT__CONTAINER(link, struct weft__op, link);
         if ((int64_t)op->slot > weft__sim_now(sim))
             continue;
-        int64_t result = answer(sim, op->resolve);
+        int64_t result = weft__sim_strikes(sim, WEFT__SIM_NAME_FAILURES) ? -WEFT_ENAMEFAIL
+                         : weft__sim_strikes(sim, WEFT__SIM_NAME_LOSSES) ? -WEFT_ENAME
+                                                                         : answer(sim, op->resolve);
         weft__sim_trace(sim, WEFT__SIM_TRACE_DONE, (int64_t)op->slot, result);
         weft__op_finish(&sim->finished, op, result);
     }
@@ -152,7 +154,10 @@ static void answer_due(struct weft__sim *sim, struct weft__sim_event *event) {
 }
 
 void weft__sim_resolve(struct weft__sim *sim, struct weft__op *op) {
-    op->slot = (uint64_t)(weft__sim_now(sim) + delay_of(sim, op->resolve->host));
+    int64_t delay_ns = delay_of(sim, op->resolve->host);
+    if (weft__sim_strikes(sim, WEFT__SIM_NAME_DELAYS))
+        delay_ns += (int64_t)weft__rng_below(&sim->chance, (uint64_t)SLOW_MAX_NS);
+    op->slot = (uint64_t)(weft__sim_now(sim) + delay_ns);
     weft__list_push_back(&sim->lookups, &op->link);
     sim->lookup_event.fire = answer_due;
     set_event(sim);

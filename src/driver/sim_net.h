@@ -13,6 +13,7 @@
 //   sim_stream.c     the bytes and packets of a connection: windows, order, delivery
 //   sim_udp.c        datagrams
 //   sim_name.c       names
+//   sim_fault.c      what goes wrong by chance, and how often
 //
 // 1. Time. An event stands in `events`, keyed by the virtual time at which it fires. Time moves in
 //    `wait` alone, from one event to the next, and only when no operation can complete.
@@ -73,6 +74,7 @@ enum weft__sim_trace {
     WEFT__SIM_TRACE_DROP,
     WEFT__SIM_TRACE_CHOICE,
     WEFT__SIM_TRACE_CUT,
+    WEFT__SIM_TRACE_FAULT,
 };
 
 int64_t weft__sim_now(struct weft__sim *sim);
@@ -117,7 +119,16 @@ struct weft__sim_way *weft__sim_way(const struct weft__sim_host *from,
 // When a packet that leaves now arrives; and whether one that would arrive now does.
 int64_t weft__sim_arrival(struct weft__sim *sim, struct weft__sim_way *way, size_t size);
 bool weft__sim_is_lost(struct weft__sim *sim, const struct weft__sim_way *way);
-bool weft__sim_draw(struct weft__sim *sim, double probability);
+
+// ---- Faults (sim_fault.c) ----
+
+// Whether it happens this time: at the rate of this run, or at another. Counted if so.
+bool weft__sim_strikes(struct weft__sim *sim, enum weft__sim_fault fault);
+bool weft__sim_strikes_at(struct weft__sim *sim, enum weft__sim_fault fault, double rate);
+// The size, or if it strikes one from 1 to that.
+size_t weft__sim_shorten(struct weft__sim *sim, enum weft__sim_fault fault, size_t size);
+// 0, or if it strikes one of the two errors.
+int weft__sim_shortage(struct weft__sim *sim, enum weft__sim_fault fault, int one, int other);
 
 // A socket's, or a past connection's, claim to a port. It holds the port as long as it is in the
 // table; while `socket` is NULL it is a connection in TIME_WAIT.
@@ -184,7 +195,8 @@ int weft__sim_route(const struct weft__sim_socket *s, struct weft__sim_name *to,
 struct weft__sim_queue {
     struct weft__sim_socket *socket; // whose it is
     struct weft__list ops;
-    struct weft__heap_node turn; // linked: touched, to be looked at
+    struct weft__heap_node turn;  // linked: touched, to be looked at
+    struct weft__sim_event later; // set: touched, but stalled
 };
 
 enum weft__sim_tcp_state {
@@ -321,7 +333,7 @@ void weft__sim_stream_push(struct weft__sim_stream *stream, int end);
 int64_t weft__sim_stream_write(struct weft__sim_stream *stream, int end, const struct weft__op *op,
                                size_t limit);
 int64_t weft__sim_stream_read(struct weft__sim_stream *stream, int end, const struct weft__op *op,
-                              bool peek);
+                              size_t limit, bool peek);
 // The data of a packet that has arrived may be read, and is acknowledged. Data that is not taken
 // stays with its sender, until the reset that answers it.
 void weft__sim_stream_take(struct weft__sim_stream *stream, int end,
@@ -354,6 +366,8 @@ void weft__sim_tcp_acked(struct weft__sim_stream *stream, int end,
                          const struct weft__sim_packet *packet);
 // The sender has waited in vain for that, again and again; or a router says that there is nobody.
 void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error);
+// Both ends are told, by somebody between them, that it is over.
+void weft__sim_tcp_break(struct weft__sim_stream *stream);
 
 // sim_udp.c.
 int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer);
@@ -385,7 +399,11 @@ struct weft__sim {
     struct weft__list finished; // operations whose result is known
     uint64_t op_count;
     uint64_t hash, steps;
-    struct weft__rng network, scheduler, application;
+    struct weft__rng network, scheduler, application, chance;
+    struct {
+        double rate;
+        uint64_t hits;
+    } faults[WEFT__SIM_FAULTS];
 
     struct weft__sim_slot *slots; // by descriptor
     uint32_t slot_count, slot_capacity;

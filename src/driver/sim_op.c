@@ -7,14 +7,31 @@
 #include <string.h>
 #include <sys/uio.h>
 
+enum { STALL_MAX_NS = 10000000 };
+
 // A queue's next look: its place among the touched ones is random, so that the order in which
 // things became possible does not tell the order in which they happen.
-void weft__sim_touch(struct weft__sim_socket *s, struct weft__sim_queue *queue) {
-    struct weft__sim *sim = s->sim;
-    if (weft__list_is_empty(&queue->ops) || weft__heap_is_linked(&queue->turn))
-        return;
+static void take_turn(struct weft__sim *sim, struct weft__sim_queue *queue) {
     int64_t key = (int64_t)(weft__rng_next(&sim->scheduler) >> 1);
     weft__heap_insert(&sim->turns, &queue->turn, key);
+}
+
+static void end_stall(struct weft__sim *sim, struct weft__sim_event *event) {
+    take_turn(sim, WEFT__CONTAINER(event, struct weft__sim_queue, later));
+}
+
+void weft__sim_touch(struct weft__sim_socket *s, struct weft__sim_queue *queue) {
+    struct weft__sim *sim = s->sim;
+    if (weft__list_is_empty(&queue->ops) || weft__heap_is_linked(&queue->turn) ||
+        weft__sim_is_set(&queue->later))
+        return;
+    if (!weft__sim_strikes(sim, WEFT__SIM_STALLS)) {
+        take_turn(sim, queue);
+        return;
+    }
+    queue->later.fire = end_stall;
+    int64_t ns = (int64_t)weft__rng_below(&sim->chance, STALL_MAX_NS);
+    weft__sim_set(sim, &queue->later, weft__sim_now(sim) + ns);
 }
 
 void weft__sim_touch_all(struct weft__sim_socket *s) {
@@ -98,13 +115,17 @@ static int64_t attempt_on(struct weft__sim_socket *s, struct weft__op *op) {
     PANIC("unknown kind of operation: %d", (int)op->kind);
 }
 
+static bool is_stalled(struct weft__sim *sim, const struct weft__op *op) {
+    return !(op->flags & WEFT__OP_INSIST) && weft__sim_strikes(sim, WEFT__SIM_STALLS);
+}
+
 int64_t weft__sim_try(struct weft__driver *d, struct weft__op *op) {
     struct weft__sim *sim = weft__sim_of(d);
     weft__own_add(&d->stats.tries, 1);
     if (op->kind == WEFT__OP_RESOLVE)
         return -EAGAIN;
     struct weft__sim_socket *s = weft__sim_socket_at(sim, op->fd);
-    int64_t result = s != NULL ? attempt_on(s, op) : -EBADF;
+    int64_t result = s == NULL ? -EBADF : is_stalled(sim, op) ? -EAGAIN : attempt_on(s, op);
     weft__sim_trace(sim, WEFT__SIM_TRACE_TRY, s != NULL ? s->number : -1, result);
     return result;
 }

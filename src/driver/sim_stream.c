@@ -114,12 +114,13 @@ int64_t weft__sim_stream_write(struct weft__sim_stream *stream, int end, const s
     return done > 0 || size == 0 ? (int64_t)done : -ENOMEM;
 }
 
-// Only what has arrived. Reading opens the window, so the other end may have something to send.
+// The limit is not above what has arrived. Reading opens the window, so the other end may have
+// something to send.
 int64_t weft__sim_stream_read(struct weft__sim_stream *stream, int end, const struct weft__op *op,
-                              bool peek) {
+                              size_t limit, bool peek) {
     struct weft__sim_pipe *pipe = &stream->pipes[1 - end];
-    size_t size = weft__op_size(op), unread = weft__sim_stream_unread(stream, end), done = 0;
-    size = size < unread ? size : unread;
+    size_t size = weft__op_size(op), done = 0;
+    size = size < limit ? size : limit;
     size_t skipped = pipe->head_size;
     struct chunk *chunk = chunk_of(weft__list_first(&pipe->chunks));
     while (done < size) {
@@ -189,7 +190,8 @@ static size_t sendable(const struct weft__sim_pipe *pipe) {
     limit = limit < pipe->written ? limit : pipe->written;
     uint64_t size = limit > pipe->sent ? limit - pipe->sent : 0;
     size_t most = way_of(pipe)->link.mtu - HEADERS_SIZE;
-    return size < most ? (size_t)size : most;
+    size = size < most ? size : most;
+    return weft__sim_shorten(pipe->stream->sim, WEFT__SIM_DRIPS, (size_t)size);
 }
 
 // Packets are few and large rather than one for each write: while they are all on their way, what
@@ -324,12 +326,27 @@ static void deliver(struct weft__sim_pipe *pipe, const struct weft__sim_packet *
         weft__sim_tcp_give_up(stream, pipe->end, EHOSTUNREACH);
 }
 
+// Something on the way ends the connection: for both, or for the sender alone.
+static bool has_accident(struct weft__sim_pipe *pipe) {
+    struct weft__sim_stream *stream = pipe->stream;
+    if (weft__sim_strikes(stream->sim, WEFT__SIM_RESETS)) {
+        weft__sim_tcp_break(stream);
+        return true;
+    }
+    if (!weft__sim_strikes(stream->sim, WEFT__SIM_TIMEOUTS))
+        return false;
+    weft__sim_tcp_give_up(stream, pipe->end, ETIMEDOUT);
+    return true;
+}
+
 static void arrive(struct weft__sim_pipe *pipe) {
     struct weft__sim_packet packet = *packet_at(pipe, pipe->unheard);
     if (weft__sim_is_lost(pipe->stream->sim, way_of(pipe))) {
         lose(pipe, &packet);
         return;
     }
+    if (is_acknowledged(packet.kind) && has_accident(pipe))
+        return;
     bool is_heard = !way_back(pipe)->is_cut || !is_acknowledged(packet.kind);
     size_t count = pipe->unheard + 1;
     pipe->unheard = count;

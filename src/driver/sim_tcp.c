@@ -93,8 +93,11 @@ int64_t weft__sim_tcp_read(struct weft__sim_socket *s, struct weft__op *op) {
         if (op->peer != NULL)
             *op->peer = (weft_addr){0};
     }
-    if (unread_of(s) > 0)
-        return weft__sim_stream_read(tcp->stream, tcp->end, op, op->flags & WEFT__OP_PEEK);
+    size_t unread = unread_of(s);
+    if (unread > 0) {
+        unread = weft__sim_shorten(s->sim, WEFT__SIM_SHORT_READS, unread);
+        return weft__sim_stream_read(tcp->stream, tcp->end, op, unread, op->flags & WEFT__OP_PEEK);
+    }
     if (tcp->is_fin_received)
         return 0;
     if (s->error != 0)
@@ -117,7 +120,10 @@ int64_t weft__sim_tcp_write(struct weft__sim_socket *s, struct weft__op *op) {
     size_t unacked = weft__sim_stream_unacked(tcp->stream, tcp->end);
     if (unacked >= capacity)
         return -EAGAIN;
-    return weft__sim_stream_write(tcp->stream, tcp->end, op, capacity - unacked);
+    if (weft__sim_strikes(s->sim, WEFT__SIM_MEMORY_SHORTAGES))
+        return -ENOMEM;
+    size_t room = weft__sim_shorten(s->sim, WEFT__SIM_SHORT_WRITES, capacity - unacked);
+    return weft__sim_stream_write(tcp->stream, tcp->end, op, room);
 }
 
 // Linux calls a stream writable when the free part of its buffer is half the used one.
@@ -309,6 +315,11 @@ void weft__sim_tcp_acked(struct weft__sim_stream *stream, int end,
     s->tcp.is_fin_acked = true;
     bound_orphan(s);
     end_if_both_are_done(s);
+}
+
+void weft__sim_tcp_break(struct weft__sim_stream *stream) {
+    for (int end = 0; end < 2; end++)
+        on_reset(stream->ends[end]);
 }
 
 void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error) {

@@ -182,7 +182,7 @@ static int dispatch(struct weft__sim_socket *s, const struct weft__op *op,
     const struct weft__sim_host *receiver = datagram->receiver ? datagram->receiver : s->host;
     struct weft__sim_way *way = weft__sim_way(s->host, receiver);
     int64_t at_ns = weft__sim_arrival(sim, way, size);
-    if (weft__sim_draw(sim, way->link.reordering)) {
+    if (weft__sim_strikes_at(sim, WEFT__SIM_REORDERING, way->link.reordering)) {
         int64_t more_ns = way->link.latency_ns + way->link.jitter_ns;
         at_ns += (int64_t)weft__rng_below(&sim->network, (uint64_t)more_ns + 1);
     } else {
@@ -203,12 +203,15 @@ int64_t weft__sim_udp_send(struct weft__sim_socket *s, struct weft__op *op) {
         error = find_fault(s, &to, size);
     if (error != 0)
         return error;
-    error = dispatch(s, op, &from, &to);
+    error = weft__sim_shortage(s->sim, WEFT__SIM_BUFFER_SHORTAGES, -ENOBUFS, -ENOMEM);
+    if (error == 0)
+        error = dispatch(s, op, &from, &to);
     if (error != 0)
         return error;
     const struct weft__sim_host *receiver = weft__sim_host_of(s->host, &to);
     if (receiver != NULL &&
-        weft__sim_draw(s->sim, weft__sim_way(s->host, receiver)->link.duplication))
+        weft__sim_strikes_at(s->sim, WEFT__SIM_DUPLICATION,
+                             weft__sim_way(s->host, receiver)->link.duplication))
         (void)dispatch(s, op, &from, &to);
     return (int64_t)size;
 }

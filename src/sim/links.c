@@ -46,14 +46,16 @@ int weft_priv_sim_link(weft_sim *sim, const char *a, const char *b,
                        const weft_sim_link_options *given, size_t size) {
     const struct weft__world_host *one = a ? weft__world_find(a) : NULL;
     const struct weft__world_host *other = b ? weft__world_find(b) : NULL;
-    struct weft__sim_link link = weft__world.link;
+    struct weft__sim_link link;
     weft_sim_link_options options = {0};
     if (!weft__world_is(sim) || !one || !other)
         return -ENOENT;
     if (given)
         memcpy(&options, given, size < sizeof options ? size : sizeof options);
-    if (one == other || (given && weft__link_read(&options, &link) < 0))
+    if (one == other || weft__link_read(&options, &link) < 0)
         return -EINVAL;
+    if (!given)
+        link = weft__sim_link_base(weft__world.driver);
     weft__sim_link_set(weft__world.driver, one->number, other->number, &link);
     weft__sim_link_set(weft__world.driver, other->number, one->number, &link);
     return 0;

@@ -13,8 +13,9 @@
 
 enum { LINE_SIZE = 2048, COMMAND_SIZE = 1024, STDERR = 2 };
 
-static char command[COMMAND_SIZE];
-static int report_fd; // of WEFT_SIM_REPORT_FD; -1: none
+static char command[COMMAND_SIZE],
+    limits[LINE_SIZE / 2]; // WEFT_SIM_FAULTS=..., with a space, or ""
+static int report_fd;      // of WEFT_SIM_REPORT_FD; -1: none
 static bool has_failed;
 
 static int64_t elapsed_ns(void) {
@@ -56,7 +57,8 @@ static void write_report(int result) {
     weft__text_put_u64(&text, (uint64_t)elapsed_ns());
     weft__text_put(&text, " hash=");
     put_hash(&text, weft__sim_trace_hash(weft__world.driver));
-    weft__text_put(&text, " faults=none hits=none\n");
+    weft__faults_put(&text, weft__world.driver);
+    weft__text_put(&text, "\n");
     (void)weft__os_write(report_fd, text.data, text.length);
 }
 
@@ -104,6 +106,7 @@ static void say(const char *what) {
     weft__text_put(&text, "; replay: WEFT_SIM_SEED=");
     weft__text_put_u64(&text, weft__world.seed);
     weft__text_put(&text, " ");
+    weft__text_put(&text, limits);
     weft__text_put(&text, command);
     line[text.length++] = '\n';
     (void)weft__os_write(STDERR, line, text.length);
@@ -153,6 +156,11 @@ void weft__report_begin(void) {
     bool is_there = fd && weft__parse_u64(fd, strlen(fd), INT32_MAX, &number) == 0;
     report_fd = is_there ? (int)number : -1;
     has_failed = false;
+    const char *faults = weft__env("WEFT_SIM_FAULTS");
+    struct weft__text text;
+    weft__text_init(&text, limits, sizeof limits);
+    if (faults)
+        weft__text_putf(&text, "WEFT_SIM_FAULTS=%s ", faults);
     weft__os_command_line(command, sizeof command);
     weft__crash_watch(say_signal);
 }

@@ -38,7 +38,7 @@ static void check_leaks(void) {
         weft__report_failure(what);
 }
 
-static int read_options(const weft_sim *options) {
+static int read_link(const weft_sim *options, struct weft__sim_link *ret_link) {
     const weft_sim_link_options link = {
         .latency_ns = options->latency_ns,
         .jitter_ns = options->jitter_ns,
@@ -48,15 +48,17 @@ static int read_options(const weft_sim *options) {
         .reordering = options->reordering,
         .mtu_bytes = options->mtu_bytes,
     };
-    return weft__link_read(&link, &weft__world.link);
+    return weft__link_read(&link, ret_link);
 }
 
-static int start(struct weft__waiter *self, uint64_t seed) {
+static int start(struct weft__waiter *self, const weft_sim *options,
+                 const struct weft__sim_link *link, uint64_t seed, uint64_t faults) {
     struct weft__driver *driver;
     int error = weft__sim_start(seed, &driver, NULL);
     if (error < 0)
         return error;
-    weft__sim_link_all(driver, &weft__world.link);
+    weft__sim_link_all(driver, link);
+    weft__faults_set(driver, options, faults);
     error = weft__runtime_start_on(self, driver); // takes the driver, even on failure
     if (error < 0)
         return error;
@@ -70,16 +72,18 @@ static int start(struct weft__waiter *self, uint64_t seed) {
 int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void *arg), void *arg) {
     struct weft__waiter *self = weft__self();
     weft_sim options = {0};
-    uint64_t seed;
+    struct weft__sim_link link;
+    uint64_t seed, faults;
     if (!self)
         return -ENOMEM;
     if (self->worker || weft__world.sim)
         return -EALREADY;
     if (sim)
         memcpy(&options, sim, size < sizeof options ? size : sizeof options);
-    if (!sim || !fn || read_options(&options) < 0 || weft__report_seed(options.seed, &seed) < 0)
+    if (!sim || !fn || read_link(&options, &link) < 0 ||
+        weft__report_seed(options.seed, &seed) < 0 || weft__faults_read(&options, &faults) < 0)
         return -EINVAL;
-    int error = start(self, seed);
+    int error = start(self, &options, &link, seed, faults);
     if (error < 0)
         return error;
     weft__report_begin();

@@ -12,6 +12,8 @@
 #include <weft/sim.h>
 #include <weft/task.h>
 
+struct weft__text;
+
 struct weft__world_host {
     struct weft__list link; // in the world, in order of appearance
     struct weft__list waits;
@@ -26,9 +28,7 @@ struct weft__world_host {
 
 struct weft__world {
     weft_sim *sim; // NULL: none runs
-    weft_sim options;
     struct weft__driver *driver;
-    struct weft__sim_link link; // of hosts that nobody has linked otherwise
     struct weft__list hosts;
     uint64_t seed;
     size_t handles_before;
@@ -47,6 +47,12 @@ void weft__hosts_free(void);
 
 // In links.c. The driver's terms for a link: 0 or -EINVAL.
 int weft__link_read(const weft_sim_link_options *options, struct weft__sim_link *ret_link);
+
+// In faults.c. What the options and the environment say: 0 or -EINVAL. allowed  a bit for each.
+int weft__faults_read(const weft_sim *options, uint64_t *ret_allowed);
+void weft__faults_set(struct weft__driver *driver, const weft_sim *options, uint64_t allowed);
+// " faults=loss hits=loss:12", safe in a signal handler.
+void weft__faults_put(struct weft__text *text, struct weft__driver *driver);
 
 // In report.c. The seed of a run: what the environment says, else the program, else 1. 0 or
 // -EINVAL.

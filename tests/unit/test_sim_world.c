@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Simulations as programs make them: hosts, links, partitions, and what a failed run says.
+// Simulations as programs make them: hosts, links, partitions, faults.
 #include "task_tools.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <weft/sim.h>
 
 static weft_sim plain = {.seed = 7};
@@ -31,8 +29,9 @@ static int server(void *unused) {
     return error;
 }
 
-// Sends `size` bytes and reads them back; 0 or an error.
+// Sends `size` bytes and reads them back; 0 or an error. A peer that has given up says nothing.
 static int echo(const char *where, size_t size) {
+    weft_within(WEFT_HOUR);
     weft_autoclose int conn = weft_tcp_connect(where);
     char out[4096], in[4096];
     for (size_t done = 0; done < size; done += sizeof out) {
@@ -259,202 +258,76 @@ static void datagrams_are_lost_doubled_and_overtaken_as_asked(void **state) {
     expect_that(lost == 0 && doubled == 0 && out_of_order > 20);
 }
 
-// ---- What is refused ----
+// ---- Faults ----
 
-static int nothing(void *unused) {
-    (void)unused;
-    return 0;
-}
-
-static int call_host(void *sim) {
-    return weft_sim_host(sim, "other", "10.0.0.9", nothing, NULL);
-}
-
-static int refusals_world(weft_sim *sim, void *unused) {
-    (void)unused;
-    weft_sim other = plain;
-    expect(weft_sim_run(&other, refusals_world, NULL), -EALREADY);
-    expect(weft_sim_host(sim, "", "10.0.0.1", nothing, NULL), -EINVAL);
-    expect(weft_sim_host(sim, "a name of more than thirty-one by", "10.0.0.1", nothing, NULL),
-           -EINVAL);
-    static const char *const bad[] = {"",
-                                      "10.0.0",
-                                      "127.0.0.1",
-                                      "0.0.0.0",
-                                      "224.0.0.1",
-                                      "10.0.0.1,",
-                                      "::",
-                                      "::1",
-                                      "ff02::1",
-                                      "10.0.0.1:80",
-                                      "server",
-                                      "10.0.0.1,10.0.0.2",
-                                      "10.0.0.1,fd00::1,fd00::2"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        expect(weft_sim_host(sim, "a", bad[i], nothing, NULL), -EINVAL);
-    expect(weft_sim_host(&other, "a", "10.0.0.1", nothing, NULL), -ENOENT);
-    expect(weft_sim_host(sim, "a", "10.0.0.1", nothing, NULL), 0);
-    expect(weft_sim_host(sim, "a", "10.0.0.2", nothing, NULL), -EEXIST);
-    expect(weft_sim_host(sim, "b", "10.0.0.1", nothing, NULL), -EEXIST);
-    expect(weft_sim_host(sim, "b", "10.0.0.2", call_host, sim), 0);
-    expect(weft_sim_wait(sim, "b"), -EPERM);
-    expect(weft_sim_wait(sim, "c"), -ENOENT);
-    expect(weft_sim_partition(sim, "a", "c"), -ENOENT);
-    expect(weft_sim_link(sim, "a", "c", NULL), -ENOENT);
-    expect(weft_sim_link(sim, "a", "a", NULL), -EINVAL);
-    expect(weft_sim_link(sim, "a", "b", &(weft_sim_link_options){.loss = 1.5}), -EINVAL);
-    expect(weft_sim_link(sim, "a", "b", &(weft_sim_link_options){.mtu_bytes = 100}), -EINVAL);
-    expect(weft_sim_link(sim, "a", "b", NULL), 0);
-    return 5;
-}
-
-static void misuse_is_refused(void **state) {
-    (void)state;
-    expect(weft_sim_run(&plain, refusals_world, NULL), 5);
-    expect(weft_sim_run(&(weft_sim){.loss = -2}, refusals_world, NULL), -EINVAL);
-    expect(weft_sim_run(&(weft_sim){.latency_ns = -5}, refusals_world, NULL), -EINVAL);
-    expect(weft_sim_host(&plain, "a", "10.0.0.1", nothing, NULL), -ENOENT);
-    expect_that(weft_sim_step(&plain) == 0 && weft_sim_hash(&plain) == 0);
-    expect(weft_start(NULL), 0);
-    expect(weft_sim_run(&plain, refusals_world, NULL), -EALREADY);
-    expect(weft_stop(INT64_MAX), 0);
-}
-
-static void *call_from_thread(void *unused) {
-    (void)unused;
-    char byte;
-    weft_scope scope = {0};
-    expect(weft_tcp_listen("127.0.0.1:0"), -ENOTSUP);
-    expect(weft_tcp_connect("127.0.0.1:1"), -ENOTSUP);
-    expect(weft_udp_bind("127.0.0.1:0"), -ENOTSUP);
-    expect(weft_sleep(1), -ENOTSUP);
-    expect(weft_go(&scope, nothing, NULL), -ENOTSUP);
-    expect(weft_read(12345, &byte, 1), -ENOTSUP);
-    return NULL;
-}
-
-static int threads_world(weft_sim *sim, void *unused) {
-    (void)sim, (void)unused;
-    thread_join(thread_start(call_from_thread, NULL));
-    return 0;
-}
-
-static void other_threads_are_refused(void **state) {
-    (void)state;
-    expect(weft_sim_run(&plain, threads_world, NULL), 0);
-    weft_autoclose int listener = weft_tcp_listen("127.0.0.1:0"); // again
-    expect_that(listener > 0);
-}
-
-static int fail_host(void *code) {
-    return (int)(intptr_t)code;
-}
-
-static int failing_world(weft_sim *sim, void *unused) {
-    (void)unused;
-    expect(weft_sim_host(sim, "well", "10.0.0.1", server, NULL), 0);
-    expect(weft_sim_host(sim, "ill", "10.0.0.2", fail_host, (void *)(intptr_t)-EPROTO), 0);
-    return 0;
-}
-
-// The server's -ECANCELED is how it was ended.
-static void a_programs_error_is_the_runs(void **state) {
-    (void)state;
-    expect(weft_sim_run(&plain, failing_world, NULL), -EPROTO);
-}
-
-// ---- Failures ----
-
-struct death {
-    int status;
-    char said[16384];
-};
-
-// What a run in a child process says on stderr and how it ends.
-static void die_of(int (*world)(weft_sim *, void *), struct death *ret_death) {
+// What is on, and how often it struck, from the line for `weft sim run`.
+static void run_reported(weft_sim sim, int (*world)(weft_sim *, void *), char *ret_line,
+                         size_t size) {
     int ends[2];
+    char number[16];
+    struct outcome outcome;
     expect(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        signal(SIGABRT, SIG_DFL); // cmocka's
-        signal(SIGSEGV, SIG_DFL);
-        (void)weft_sim_run(&plain, world, NULL);
-        _exit(0);
-    }
+    snprintf(number, sizeof number, "%d", ends[1]);
+    setenv("WEFT_SIM_REPORT_FD", number, 1);
+    (void)weft_sim_run(&sim, world, &outcome);
+    unsetenv("WEFT_SIM_REPORT_FD");
     close(ends[1]);
-    size_t length = 0;
-    ssize_t n;
-    while ((n = read(ends[0], ret_death->said + length, sizeof ret_death->said - 1 - length)) > 0)
-        length += (size_t)n;
-    ret_death->said[length] = '\0';
+    ssize_t length = read(ends[0], ret_line, size - 1);
+    ret_line[length > 0 ? length : 0] = '\0';
     close(ends[0]);
-    expect(waitpid(child, &ret_death->status, 0), child);
 }
 
-static void expect_death(int (*world)(weft_sim *, void *), int number, const char *pattern) {
-    static struct death death;
-    die_of(world, &death);
-    char *line = strstr(death.said, "weft sim: ");
-    if (!WIFSIGNALED(death.status) || WTERMSIG(death.status) != number || !line ||
-        !strstr(line, pattern) || !strstr(line, "; replay: WEFT_SIM_SEED=7 ") ||
-        strstr(line + 1, "weft sim: "))
-        fail_msg("status %d, \"%s\" not in: %s", death.status, pattern, death.said);
+static void expect_in(const char *line, const char *part) {
+    if (!strstr(line, part))
+        fail_msg("\"%s\" is not in: %s", part, line);
 }
 
-static int check_fails(void *unused) {
-    (void)unused;
-    weft_sleep(1250003 * WEFT_MICROSECOND);
-    weft_sim_check(1 + 1 == 3);
-    return 0;
-}
-
-static int check_world(weft_sim *sim, void *unused) {
-    (void)unused;
-    weft_sim_host(sim, "calculator", "10.0.0.1", check_fails, NULL);
-    return weft_sim_wait(sim, "calculator");
-}
-
-static int abort_world(weft_sim *sim, void *unused) {
-    (void)sim, (void)unused;
-    abort();
-}
-
-static int fault_world(weft_sim *sim, void *unused) {
-    (void)sim;
-    *(volatile int *)unused = 1;
-    return 0;
-}
-
-static int deadlock_world(weft_sim *sim, void *unused) {
-    (void)sim, (void)unused;
-    weft_autoclose int listener = weft_tcp_listen("127.0.0.1:0");
-    return weft_accept(listener);
-}
-
-static int leak_world(weft_sim *sim, void *unused) {
-    (void)sim, (void)unused;
-    return weft_tcp_listen("127.0.0.1:0") < 0;
-}
-
-static void a_failed_run_says_how_to_replay_it(void **state) {
+static void a_report_tells_what_was_on_and_what_struck(void **state) {
     (void)state;
-    expect_death(check_world, SIGABRT, "check failed: 1 + 1 == 3 (");
-    expect_death(check_world, SIGABRT, ") on host calculator at 1.250");
-    expect_death(abort_world, SIGABRT, "SIGABRT at 0.000");
-    expect_death(deadlock_world, SIGABRT, "(deadlock)");
-    expect_death(leak_world, SIGABRT, "1 handle is still open after all programs have ended at ");
-#if !WEFT__UNDER_ASAN && !WEFT__UNDER_TSAN
-    expect_death(fault_world, SIGSEGV, "SIGSEGV at ");
-#endif
+    char line[1024];
+    run_reported(plain, echo_world, line, sizeof line);
+    expect_in(line, "seed=7 result=0 steps=");
+    expect_in(line, " faults=none hits=none\n");
+    run_reported((weft_sim){.seed = 3, .short_reads = 0.5, .resets = 1}, echo_world, line,
+                 sizeof line);
+    expect_in(line, "seed=3 result=-");
+    expect_in(line, " faults=short_reads,resets hits=");
+    expect_in(line, "resets:1\n");
 }
 
-static void a_deadlock_shows_every_task(void **state) {
+static void the_environment_limits_faults_and_sets_the_seed(void **state) {
     (void)state;
-    static struct death death;
-    die_of(deadlock_world, &death);
-    if (!strstr(death.said, "accept") || !strstr(death.said, "deadlock_world"))
-        fail_msg("no task in: %s", death.said);
+    char line[1024];
+    weft_sim sim = {.seed = 3, .short_reads = 0.5, .resets = 1};
+    setenv("WEFT_SIM_FAULTS", "short_reads,loss", 1);
+    setenv("WEFT_SIM_SEED", "12", 1);
+    run_reported(sim, echo_world, line, sizeof line);
+    expect_in(line, "seed=12 result=0 ");
+    expect_in(line, " faults=short_reads hits=short_reads:");
+    setenv("WEFT_SIM_FAULTS", "none", 1);
+    run_reported(sim, echo_world, line, sizeof line);
+    expect_in(line, " faults=none hits=none");
+    setenv("WEFT_SIM_FAULTS", "short_reads,storms", 1);
+    expect(weft_sim_run(&sim, echo_world, NULL), -EINVAL);
+    unsetenv("WEFT_SIM_FAULTS");
+    setenv("WEFT_SIM_SEED", "12x", 1);
+    expect(weft_sim_run(&sim, echo_world, NULL), -EINVAL);
+    unsetenv("WEFT_SIM_SEED");
+}
+
+static void chaos_turns_on_about_half_of_what_may_be(void **state) {
+    (void)state;
+    char line[1024];
+    int resets = 0, reads = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        run_reported((weft_sim){.seed = seed, .chaos = 1, .short_writes = -1}, echo_world, line,
+                     sizeof line);
+        resets += strstr(line, "resets,") != NULL;
+        reads += strstr(line, "short_reads,") != NULL;
+        if (strstr(line, "short_writes"))
+            fail_msg("on, though it must not be: %s", line);
+    }
+    expect_that(resets > 8 && resets < 32 && reads > 8 && reads < 32);
 }
 
 int main(void) {
@@ -467,11 +340,9 @@ int main(void) {
         CASE(a_partition_stalls_and_heals),
         CASE(a_partition_for_ever_times_out),
         CASE(datagrams_are_lost_doubled_and_overtaken_as_asked),
-        CASE(misuse_is_refused),
-        CASE(other_threads_are_refused),
-        CASE(a_programs_error_is_the_runs),
-        CASE(a_failed_run_says_how_to_replay_it),
-        CASE(a_deadlock_shows_every_task),
+        CASE(a_report_tells_what_was_on_and_what_struck),
+        CASE(the_environment_limits_faults_and_sets_the_seed),
+        CASE(chaos_turns_on_about_half_of_what_may_be),
     };
     return RUN(tests);
 }

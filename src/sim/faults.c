@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// Which faults a run has: what the program says, what chance adds, what the environment leaves.
+#include "sim/world.h"
+
+#include "base/text.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <string.h>
+
+// Where the program says the rate of each.
+static double rate_of(const weft_sim *options, enum weft__sim_fault fault) {
+    const double rates[WEFT__SIM_FAULTS] = {
+        [WEFT__SIM_SHORT_READS] = options->short_reads,
+        [WEFT__SIM_SHORT_WRITES] = options->short_writes,
+        [WEFT__SIM_STALLS] = options->stalls,
+        [WEFT__SIM_DRIPS] = options->drips,
+        [WEFT__SIM_LOSS] = options->loss,
+        [WEFT__SIM_DUPLICATION] = options->duplication,
+        [WEFT__SIM_REORDERING] = options->reordering,
+        [WEFT__SIM_REFUSALS] = options->refusals,
+        [WEFT__SIM_RESETS] = options->resets,
+        [WEFT__SIM_TIMEOUTS] = options->timeouts,
+        [WEFT__SIM_ABORTS] = options->aborts,
+        [WEFT__SIM_FD_SHORTAGES] = options->fd_shortages,
+        [WEFT__SIM_BUFFER_SHORTAGES] = options->buffer_shortages,
+        [WEFT__SIM_MEMORY_SHORTAGES] = options->memory_shortages,
+        [WEFT__SIM_NAME_FAILURES] = options->name_failures,
+        [WEFT__SIM_NAME_LOSSES] = options->name_losses,
+        [WEFT__SIM_NAME_DELAYS] = options->name_delays,
+    };
+    return rates[fault];
+}
+
+// The bit of the fault that has this name, 0: none has.
+static uint64_t find(const char *name, size_t length) {
+    for (int i = 0; i < WEFT__SIM_FAULTS; i++) {
+        const char *known = weft__sim_fault_name((enum weft__sim_fault)i);
+        if (strlen(known) == length && memcmp(known, name, length) == 0)
+            return (uint64_t)1 << i;
+    }
+    return 0;
+}
+
+// "resets,loss", or "none".
+static int read_allowed(const char *text, uint64_t *ret_allowed) {
+    *ret_allowed = text ? 0 : UINT64_MAX;
+    if (!text || strcmp(text, "none") == 0)
+        return 0;
+    for (;;) {
+        size_t length = strcspn(text, ",");
+        uint64_t bit = find(text, length);
+        if (bit == 0)
+            return -EINVAL;
+        *ret_allowed |= bit;
+        if (text[length] == '\0')
+            return 0;
+        text += length + 1;
+    }
+}
+
+int weft__faults_read(const weft_sim *options, uint64_t *ret_allowed) {
+    int error = read_allowed(weft__env("WEFT_SIM_FAULTS"), ret_allowed);
+    for (int i = 0; error == 0 && i < WEFT__SIM_FAULTS; i++) {
+        double rate = rate_of(options, (enum weft__sim_fault)i);
+        if (rate != -1 && (rate < 0 || rate > 1))
+            error = -EINVAL;
+    }
+    return error;
+}
+
+void weft__faults_set(struct weft__driver *driver, const weft_sim *options, uint64_t allowed) {
+    uint64_t drawable = allowed;
+    for (int i = 0; i < WEFT__SIM_FAULTS; i++) {
+        double rate = rate_of(options, (enum weft__sim_fault)i);
+        if (rate == -1)
+            drawable &= ~((uint64_t)1 << i);
+        weft__sim_fault_set(driver, (enum weft__sim_fault)i,
+                            rate > 0 && allowed >> i & 1 ? rate : 0);
+    }
+    if (options->chaos)
+        weft__sim_fault_draw_all(driver, drawable);
+}
+
+// ---- For reports ----------------------------------------------------------------------------
+
+static void put_name(struct weft__text *text, int fault, bool *is_first) {
+    weft__text_put(text, *is_first ? "" : ",");
+    weft__text_put(text, weft__sim_fault_name((enum weft__sim_fault)fault));
+    *is_first = false;
+}
+
+void weft__faults_put(struct weft__text *text, struct weft__driver *driver) {
+    bool is_first = true;
+    weft__text_put(text, " faults=");
+    for (int i = 0; i < WEFT__SIM_FAULTS; i++)
+        if (weft__sim_fault_rate(driver, (enum weft__sim_fault)i) > 0)
+            put_name(text, i, &is_first);
+    weft__text_put(text, is_first ? "none" : "");
+    is_first = true;
+    weft__text_put(text, " hits=");
+    for (int i = 0; i < WEFT__SIM_FAULTS; i++) {
+        uint64_t hits = weft__sim_fault_hits(driver, (enum weft__sim_fault)i);
+        if (hits == 0)
+            continue;
+        put_name(text, i, &is_first);
+        weft__text_put(text, ":");
+        weft__text_put_u64(text, hits);
+    }
+    weft__text_put(text, is_first ? "none" : "");
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// What a simulation refuses, and what it says of a run that has failed.
+#include "task_tools.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <weft/sim.h>
+
+static weft_sim plain = {.seed = 7};
+
+// ---- What is refused ----
+
+static int nothing(void *unused) {
+    (void)unused;
+    return 0;
+}
+
+static int call_host(void *sim) {
+    return weft_sim_host(sim, "other", "10.0.0.9", nothing, NULL);
+}
+
+static int refusals_world(weft_sim *sim, void *unused) {
+    (void)unused;
+    weft_sim other = plain;
+    expect(weft_sim_run(&other, refusals_world, NULL), -EALREADY);
+    expect(weft_sim_host(sim, "", "10.0.0.1", nothing, NULL), -EINVAL);
+    expect(weft_sim_host(sim, "a name of more than thirty-one by", "10.0.0.1", nothing, NULL),
+           -EINVAL);
+    static const char *const bad[] = {"",
+                                      "10.0.0",
+                                      "127.0.0.1",
+                                      "0.0.0.0",
+                                      "224.0.0.1",
+                                      "10.0.0.1,",
+                                      "::",
+                                      "::1",
+                                      "ff02::1",
+                                      "10.0.0.1:80",
+                                      "server",
+                                      "10.0.0.1,10.0.0.2",
+                                      "10.0.0.1,fd00::1,fd00::2"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect(weft_sim_host(sim, "a", bad[i], nothing, NULL), -EINVAL);
+    expect(weft_sim_host(&other, "a", "10.0.0.1", nothing, NULL), -ENOENT);
+    expect(weft_sim_host(sim, "a", "10.0.0.1", nothing, NULL), 0);
+    expect(weft_sim_host(sim, "a", "10.0.0.2", nothing, NULL), -EEXIST);
+    expect(weft_sim_host(sim, "b", "10.0.0.1", nothing, NULL), -EEXIST);
+    expect(weft_sim_host(sim, "b", "10.0.0.2", call_host, sim), 0);
+    expect(weft_sim_wait(sim, "b"), -EPERM);
+    expect(weft_sim_wait(sim, "c"), -ENOENT);
+    expect(weft_sim_partition(sim, "a", "c"), -ENOENT);
+    expect(weft_sim_link(sim, "a", "c", NULL), -ENOENT);
+    expect(weft_sim_link(sim, "a", "a", NULL), -EINVAL);
+    expect(weft_sim_link(sim, "a", "b", &(weft_sim_link_options){.loss = 1.5}), -EINVAL);
+    expect(weft_sim_link(sim, "a", "b", &(weft_sim_link_options){.mtu_bytes = 100}), -EINVAL);
+    expect(weft_sim_link(sim, "a", "b", NULL), 0);
+    return 5;
+}
+
+static void misuse_is_refused(void **state) {
+    (void)state;
+    expect(weft_sim_run(&plain, refusals_world, NULL), 5);
+    expect(weft_sim_run(&(weft_sim){.loss = -2}, refusals_world, NULL), -EINVAL);
+    expect(weft_sim_run(&(weft_sim){.latency_ns = -5}, refusals_world, NULL), -EINVAL);
+    expect(weft_sim_host(&plain, "a", "10.0.0.1", nothing, NULL), -ENOENT);
+    expect_that(weft_sim_step(&plain) == 0 && weft_sim_hash(&plain) == 0);
+    expect(weft_start(NULL), 0);
+    expect(weft_sim_run(&plain, refusals_world, NULL), -EALREADY);
+    expect(weft_stop(INT64_MAX), 0);
+}
+
+static void *call_from_thread(void *unused) {
+    (void)unused;
+    char byte;
+    weft_scope scope = {0};
+    expect(weft_tcp_listen("127.0.0.1:0"), -ENOTSUP);
+    expect(weft_tcp_connect("127.0.0.1:1"), -ENOTSUP);
+    expect(weft_udp_bind("127.0.0.1:0"), -ENOTSUP);
+    expect(weft_sleep(1), -ENOTSUP);
+    expect(weft_go(&scope, nothing, NULL), -ENOTSUP);
+    expect(weft_read(12345, &byte, 1), -ENOTSUP);
+    return NULL;
+}
+
+static int threads_world(weft_sim *sim, void *unused) {
+    (void)sim, (void)unused;
+    thread_join(thread_start(call_from_thread, NULL));
+    return 0;
+}
+
+static void other_threads_are_refused(void **state) {
+    (void)state;
+    expect(weft_sim_run(&plain, threads_world, NULL), 0);
+    weft_autoclose int listener = weft_tcp_listen("127.0.0.1:0"); // again
+    expect_that(listener > 0);
+}
+
+static int fail_host(void *code) {
+    return (int)(intptr_t)code;
+}
+
+static int wait_for_ever(void *unused) {
+    (void)unused;
+    return weft_sleep(INT64_MAX);
+}
+
+static int failing_world(weft_sim *sim, void *unused) {
+    (void)unused;
+    expect(weft_sim_host(sim, "well", "10.0.0.1", wait_for_ever, NULL), 0);
+    expect(weft_sim_host(sim, "ill", "10.0.0.2", fail_host, (void *)(intptr_t)-EPROTO), 0);
+    return 0;
+}
+
+// The other one's -ECANCELED is how it was ended.
+static void a_programs_error_is_the_runs(void **state) {
+    (void)state;
+    expect(weft_sim_run(&plain, failing_world, NULL), -EPROTO);
+}
+
+// ---- Failures ----
+
+struct death {
+    int status;
+    char said[16384];
+};
+
+// What a run in a child process says on stderr and how it ends.
+static void die_of(int (*world)(weft_sim *, void *), struct death *ret_death) {
+    int ends[2];
+    expect(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL); // cmocka's
+        signal(SIGSEGV, SIG_DFL);
+        (void)weft_sim_run(&plain, world, NULL);
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    ssize_t n;
+    while ((n = read(ends[0], ret_death->said + length, sizeof ret_death->said - 1 - length)) > 0)
+        length += (size_t)n;
+    ret_death->said[length] = '\0';
+    close(ends[0]);
+    expect(waitpid(child, &ret_death->status, 0), child);
+}
+
+static void expect_death(int (*world)(weft_sim *, void *), int number, const char *pattern) {
+    static struct death death;
+    die_of(world, &death);
+    char *line = strstr(death.said, "weft sim: ");
+    if (!WIFSIGNALED(death.status) || WTERMSIG(death.status) != number || !line ||
+        !strstr(line, pattern) || !strstr(line, "; replay: WEFT_SIM_SEED=7 ") ||
+        strstr(line + 1, "weft sim: "))
+        fail_msg("status %d, \"%s\" not in: %s", death.status, pattern, death.said);
+}
+
+static int check_fails(void *unused) {
+    (void)unused;
+    weft_sleep(1250003 * WEFT_MICROSECOND);
+    weft_sim_check(1 + 1 == 3);
+    return 0;
+}
+
+static int check_world(weft_sim *sim, void *unused) {
+    (void)unused;
+    weft_sim_host(sim, "calculator", "10.0.0.1", check_fails, NULL);
+    return weft_sim_wait(sim, "calculator");
+}
+
+static int abort_world(weft_sim *sim, void *unused) {
+    (void)sim, (void)unused;
+    abort();
+}
+
+#if !WEFT__UNDER_ASAN && !WEFT__UNDER_TSAN
+static int fault_world(weft_sim *sim, void *unused) {
+    (void)sim;
+    *(volatile int *)unused = 1;
+    return 0;
+}
+#endif
+
+static int deadlock_world(weft_sim *sim, void *unused) {
+    (void)sim, (void)unused;
+    weft_autoclose int listener = weft_tcp_listen("127.0.0.1:0");
+    return weft_accept(listener);
+}
+
+static int leak_world(weft_sim *sim, void *unused) {
+    (void)sim, (void)unused;
+    return weft_tcp_listen("127.0.0.1:0") < 0;
+}
+
+static void a_failed_run_says_how_to_replay_it(void **state) {
+    (void)state;
+    expect_death(check_world, SIGABRT, "check failed: 1 + 1 == 3 (");
+    expect_death(check_world, SIGABRT, ") on host calculator at 1.250");
+    expect_death(abort_world, SIGABRT, "SIGABRT at 0.000");
+    expect_death(deadlock_world, SIGABRT, "(deadlock)");
+    expect_death(leak_world, SIGABRT, "1 handle is still open after all programs have ended at ");
+#if !WEFT__UNDER_ASAN && !WEFT__UNDER_TSAN
+    expect_death(fault_world, SIGSEGV, "SIGSEGV at ");
+#endif
+}
+
+static void a_deadlock_shows_every_task(void **state) {
+    (void)state;
+    static struct death death;
+    die_of(deadlock_world, &death);
+    if (!strstr(death.said, "accept") || !strstr(death.said, "deadlock_world"))
+        fail_msg("no task in: %s", death.said);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CASE(misuse_is_refused),
+        CASE(other_threads_are_refused),
+        CASE(a_programs_error_is_the_runs),
+        CASE(a_failed_run_says_how_to_replay_it),
+        CASE(a_deadlock_shows_every_task),
+    };
+    return RUN(tests);
+}
