@@ -176,7 +176,8 @@ target_link_libraries(prove PRIVATE weft_static)
 foreach(program echo chat relay)
     weft_test(sim.${program} sim 120 ${WEFT_TEST_LAUNCHER} $<TARGET_FILE:prove> ${program} 1
               ${sim_seeds})
-    set_property(TEST sim.${program} APPEND PROPERTY ENVIRONMENT WEFT_LOG=off)
+    weft_test(sim.${program}_nth sim 120 ${WEFT_TEST_LAUNCHER} $<TARGET_FILE:prove> ${program} nth)
+    set_property(TEST sim.${program} sim.${program}_nth APPEND PROPERTY ENVIRONMENT WEFT_LOG=off)
 endforeach()
 
 # --- nets: each tool must find the defect planted for it (`./dev check` begins with these) -----

@@ -35,26 +35,12 @@ size_t weft__testing_parked_tasks(void) {
     return runtime ? weft__runtime_parked(runtime) : 0;
 }
 
-static const struct {
-    const char *name;
-    enum weft__fail_kind kind;
-} kinds[] = {
-    {"alloc", WEFT__FAIL_ALLOC},     {"pages", WEFT__FAIL_PAGES},
-    {"thread", WEFT__FAIL_THREAD},   {"read", WEFT__FAIL_READ},
-    {"write", WEFT__FAIL_WRITE},     {"recvmsg", WEFT__FAIL_RECVMSG},
-    {"sendmsg", WEFT__FAIL_SENDMSG}, {"accept", WEFT__FAIL_ACCEPT},
-    {"connect", WEFT__FAIL_CONNECT}, {"ready", WEFT__FAIL_READY},
-    {"resolve", WEFT__FAIL_RESOLVE}, {"ctl", WEFT__FAIL_CTL},
-};
-
 int weft__testing_fail(const char *kind, uint64_t n, int every, int error) {
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(kind, kinds[i].name) == 0) {
-            weft__fail_arm(kinds[i].kind, n, every, error);
-            return 0;
-        }
-    }
-    return -EINVAL;
+    int found = weft__fail_find(kind);
+    if (found < 0)
+        return found;
+    weft__fail_arm((enum weft__fail_kind)found, n, every, error);
+    return 0;
 }
 
 void weft__testing_fail_none(void) {

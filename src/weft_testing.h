@@ -21,9 +21,9 @@ int weft__testing_waiting(int handle, int direction);
 size_t weft__testing_parked_tasks(void);
 
 // The n-th call of that kind from now on fails with `error` (negative); with `every` all later ones
-// too. kind: "alloc", "pages", "thread", or a driver operation: "read", "write", "recvmsg",
-// "sendmsg", "accept", "connect", "ready", "resolve", "ctl" (socket, bind, listen, options).
-// Returns 0, or -EINVAL for an unknown kind.
+// too. kind: "alloc", "pages", "stack", "thread", or a driver operation: "read", "write",
+// "recvmsg", "sendmsg", "accept", "connect", "ready", "resolve", "ctl" (socket, bind, listen,
+// options). Returns 0, or -EINVAL for an unknown kind.
 int weft__testing_fail(const char *kind, uint64_t n, int every, int error);
 void weft__testing_fail_none(void);
 

@@ -94,6 +94,13 @@ typedef struct weft_sim {
     double name_failures;    ///< a resolver that answers WEFT_ENAMEFAIL
     double name_losses;      ///< a resolver that answers WEFT_ENAME
     double name_delays;      ///< a resolver that takes up to 20 s longer
+    /// One call that fails: the fail_nth-th of a kind since fn began answers fail_error (negative).
+    /// Kinds: "alloc" (weft's own memory), "stack" (a task's), "read", "write", "recvmsg",
+    /// "sendmsg", "accept", "connect", "ready", "resolve", "ctl" (sockets, their names and
+    /// options). A program is run with 1, 2, 3 and so on, until weft_sim_fail_was_met() says 0.
+    const char *fail; ///< NULL: none
+    uint64_t fail_nth;
+    int fail_error;
 } weft_sim;
 
 /// Runs one simulation on the calling thread, and returns when it is over: when fn has returned
@@ -105,7 +112,7 @@ typedef struct weft_sim {
 /// -ECANCELED excepted; else 0. Or, before anything has run,
 ///   -EALREADY  a runtime runs (so does one simulation inside another)
 ///   -EINVAL    an option out of range; a WEFT_SIM_SEED that is no number; a WEFT_SIM_FAULTS that
-///              names no fault
+///              names no fault; a weft_sim.fail that is no kind
 ///   -ENOMEM    no memory
 /// A run that fails does not return.
 #define weft_sim_run(sim, fn, arg) weft_priv_sim_run((sim), sizeof(weft_sim), (fn), (arg))
@@ -151,6 +158,9 @@ int weft_sim_heal(weft_sim *sim, const char *a, const char *b);
 /// not run.
 uint64_t weft_sim_step(weft_sim *sim);
 uint64_t weft_sim_hash(weft_sim *sim);
+
+/// 1 if in the last run of this thread the call that weft_sim.fail names was made, else 0.
+int weft_sim_fail_was_met(void);
 
 /// Ends a run that has gone wrong: prints the condition and how to replay the run, and ends the
 /// process by SIGABRT. Outside of a simulation it does the same without the replay. NDEBUG does not

@@ -7,6 +7,14 @@
 
 #include "base/assert.h"
 
+#include <errno.h>
+#include <string.h>
+
+static const char *const names[] = {"alloc", "pages",   "stack",   "thread", "read",
+                                    "write", "recvmsg", "sendmsg", "accept", "connect",
+                                    "ready", "resolve", "ctl"};
+_Static_assert(sizeof names / sizeof *names == WEFT__FAIL_KINDS, "in the order of the kinds");
+
 // A plan is written by the test's thread before `is_armed` is released and read by whoever has
 // acquired it. `calls` counts from all threads; which of them meets the n-th is theirs to decide.
 static struct {
@@ -30,6 +38,17 @@ void weft__fail_arm(enum weft__fail_kind kind, uint64_t n, int every, int error)
 void weft__fail_disarm(void) {
     for (int kind = 0; kind < WEFT__FAIL_KINDS; kind++)
         weft__store(&plans[kind].is_armed, 0, release);
+}
+
+int weft__fail_find(const char *name) {
+    for (int kind = 0; kind < WEFT__FAIL_KINDS; kind++)
+        if (strcmp(name, names[kind]) == 0)
+            return kind;
+    return -EINVAL;
+}
+
+bool weft__fail_is_met(enum weft__fail_kind kind) {
+    return weft__load(&plans[kind].calls, relaxed) >= weft__load(&plans[kind].n, relaxed);
 }
 
 int weft__fail(enum weft__fail_kind kind) {

@@ -36,6 +36,7 @@ size_t weft__alloc_living(void);                               // blocks not yet
 enum weft__fail_kind {
     WEFT__FAIL_ALLOC,
     WEFT__FAIL_PAGES,
+    WEFT__FAIL_STACK,
     WEFT__FAIL_THREAD,
     WEFT__FAIL_READ, // the operations of driver.h, in their order
     WEFT__FAIL_WRITE,
@@ -50,7 +51,9 @@ enum weft__fail_kind {
 };
 void weft__fail_arm(enum weft__fail_kind kind, uint64_t n, int every, int error);
 void weft__fail_disarm(void);
-int weft__fail(enum weft__fail_kind kind); // 0, or the error to answer
+int weft__fail_find(const char *name); // the kind that is called "alloc", "read"; or -EINVAL
+bool weft__fail_is_met(enum weft__fail_kind kind); // the call that was armed has come
+int weft__fail(enum weft__fail_kind kind);         // 0, or the error to answer
 
 // Futex, private to the process. wait returns when woken, when *word != expected, at `until_ns`
 // on the monotonic clock (INT64_MAX: never), or for no reason.

@@ -83,6 +83,32 @@ void weft__faults_set(struct weft__driver *driver, const weft_sim *options, uint
         weft__sim_fault_draw_all(driver, drawable);
 }
 
+// ---- One call that fails --------------------------------------------------------------------
+
+static int fail_kind;
+static bool was_met;
+
+int weft__fail_read(const weft_sim *options) {
+    fail_kind = options->fail ? weft__fail_find(options->fail) : -EINVAL;
+    if (!options->fail)
+        return 0;
+    return fail_kind >= 0 && options->fail_nth > 0 && options->fail_error < 0 ? 0 : -EINVAL;
+}
+
+void weft__fail_begin(const weft_sim *options) {
+    if (fail_kind >= 0)
+        weft__fail_arm((enum weft__fail_kind)fail_kind, options->fail_nth, 0, options->fail_error);
+}
+
+void weft__fail_end(void) {
+    was_met = fail_kind >= 0 && weft__fail_is_met((enum weft__fail_kind)fail_kind);
+    weft__fail_disarm();
+}
+
+int weft_sim_fail_was_met(void) {
+    return was_met;
+}
+
 // ---- For reports ----------------------------------------------------------------------------
 
 static void put_name(struct weft__text *text, int fault, bool *is_first) {

@@ -81,7 +81,8 @@ int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void 
     if (sim)
         memcpy(&options, sim, size < sizeof options ? size : sizeof options);
     if (!sim || !fn || read_link(&options, &link) < 0 ||
-        weft__report_seed(options.seed, &seed) < 0 || weft__faults_read(&options, &faults) < 0)
+        weft__report_seed(options.seed, &seed) < 0 || weft__faults_read(&options, &faults) < 0 ||
+        weft__fail_read(&options) < 0)
         return -EINVAL;
     int error = start(self, &options, &link, seed, faults);
     if (error < 0)
@@ -90,7 +91,9 @@ int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void 
     weft__sim_deadlock = on_deadlock;
     weft__world.sim = sim;
     weft__store(&weft__threads_barred, 1, relaxed);
+    weft__fail_begin(&options);
     int result = fn(sim, arg), program_result = weft__hosts_end();
+    weft__fail_end();
     result = result != 0 ? result : program_result;
     check_leaks();
     weft__report_end(result);

@@ -51,6 +51,10 @@ int weft__link_read(const weft_sim_link_options *options, struct weft__sim_link 
 // In faults.c. What the options and the environment say: 0 or -EINVAL. allowed  a bit for each.
 int weft__faults_read(const weft_sim *options, uint64_t *ret_allowed);
 void weft__faults_set(struct weft__driver *driver, const weft_sim *options, uint64_t allowed);
+// The call that weft_sim.fail names: 0 or -EINVAL; it fails from `begin` to `end`.
+int weft__fail_read(const weft_sim *options);
+void weft__fail_begin(const weft_sim *options);
+void weft__fail_end(void);
 // " faults=loss hits=loss:12", safe in a signal handler.
 void weft__faults_put(struct weft__text *text, struct weft__driver *driver);
 

@@ -197,11 +197,11 @@ int weft__stacks_take(struct weft__stacks *s, size_t size, struct weft__stack *r
         if (size > s->stack_size)
             return take_apart(s, size, ret_stack);
     }
-    if (s->idle_count == 0) {
-        int error = make_stack(s);
-        if (error < 0)
-            return error;
-    }
+    int error = weft__fail(WEFT__FAIL_STACK);
+    if (error == 0 && s->idle_count == 0)
+        error = make_stack(s);
+    if (error < 0)
+        return error;
     uintptr_t entry = s->idle[--s->idle_count];
     if (s->cold_count > s->idle_count)
         s->cold_count = s->idle_count;

@@ -198,10 +198,14 @@ static int run_clients(void *unused) {
 }
 
 int chat_world(weft_sim *sim, void *unused) {
+    int error;
     (void)unused;
-    weft_must(weft_sim_host(sim, "server", "10.0.0.1", serve_chat, NULL));
-    weft_must(weft_sim_host(sim, "left", "10.0.0.2", run_clients, NULL));
-    weft_must(weft_sim_host(sim, "right", "10.0.0.3", run_clients, NULL));
+    if ((error = weft_sim_host(sim, "server", "10.0.0.1", serve_chat, NULL)) < 0)
+        return error;
+    if ((error = weft_sim_host(sim, "left", "10.0.0.2", run_clients, NULL)) < 0)
+        return error;
+    if ((error = weft_sim_host(sim, "right", "10.0.0.3", run_clients, NULL)) < 0)
+        return error;
     if (below(4) == 0) {
         weft_sleep(below(3000) * WEFT_MICROSECOND);
         weft_must(weft_sim_partition(sim, "left", "server"));

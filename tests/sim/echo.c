@@ -8,11 +8,14 @@
 
 enum { HOSTS = 3, CLIENTS = 2, ROUNDS = 6, MOST = 6000, TRIES = 5 };
 
+int error_made, was_error_seen;
+
 int is_expected(int code) {
     static const int codes[] = {ECONNREFUSED, ECONNRESET, ECONNABORTED,  EPIPE,
                                 ETIMEDOUT,    EMFILE,     ENFILE,        ENOBUFS,
                                 ENOMEM,       ENODATA,    EHOSTUNREACH,  ENETUNREACH,
                                 ECANCELED,    WEFT_ENAME, WEFT_ENAMEFAIL};
+    was_error_seen |= code < 0 && code == error_made;
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (code == -codes[i])
             return 1;
@@ -105,10 +108,14 @@ static int run_clients(void *first) {
 int echo_world(weft_sim *sim, void *unused) {
     static const char *const names[HOSTS] = {"one", "two", "three"};
     static const char *const addresses[HOSTS] = {"10.0.0.2", "10.0.0.3,fd00::3", "10.0.0.4"};
+    int error;
     (void)unused;
-    weft_must(weft_sim_host(sim, "server", "10.0.0.1,fd00::1", serve_echo, "0.0.0.0:7878"));
+    if ((error = weft_sim_host(sim, "server", "10.0.0.1,fd00::1", serve_echo, "0.0.0.0:7878")) < 0)
+        return error;
     for (uintptr_t i = 0; i < HOSTS; i++)
-        weft_must(weft_sim_host(sim, names[i], addresses[i], run_clients, (void *)(i * CLIENTS)));
+        if ((error = weft_sim_host(sim, names[i], addresses[i], run_clients,
+                                   (void *)(i * CLIENTS))) < 0)
+            return error;
     if (below(4) == 0) {
         weft_sleep(below(2000) * WEFT_MICROSECOND);
         weft_must(weft_sim_partition(sim, names[below(HOSTS)], NULL));

@@ -6,8 +6,10 @@
 #include <weft.h>
 #include <weft/sim.h>
 
-// What may come of a call on a network and a machine where anything may go wrong.
+// What may come of a call on a network and a machine where anything may go wrong. Remembers whether
+// it was the error that was made.
 int is_expected(int code);
+extern int error_made, was_error_seen;
 
 // The byte at an offset of what a client with this number sends.
 static inline char byte_at(unsigned client, size_t offset) {

@@ -122,11 +122,12 @@ static void each_kind_fails_by_its_name(void **state) {
         enum weft__fail_kind kind;
     } kinds[] = {
         {"alloc", WEFT__FAIL_ALLOC},     {"pages", WEFT__FAIL_PAGES},
-        {"thread", WEFT__FAIL_THREAD},   {"read", WEFT__FAIL_READ},
-        {"write", WEFT__FAIL_WRITE},     {"recvmsg", WEFT__FAIL_RECVMSG},
-        {"sendmsg", WEFT__FAIL_SENDMSG}, {"accept", WEFT__FAIL_ACCEPT},
-        {"connect", WEFT__FAIL_CONNECT}, {"ready", WEFT__FAIL_READY},
-        {"resolve", WEFT__FAIL_RESOLVE}, {"ctl", WEFT__FAIL_CTL},
+        {"stack", WEFT__FAIL_STACK},     {"thread", WEFT__FAIL_THREAD},
+        {"read", WEFT__FAIL_READ},       {"write", WEFT__FAIL_WRITE},
+        {"recvmsg", WEFT__FAIL_RECVMSG}, {"sendmsg", WEFT__FAIL_SENDMSG},
+        {"accept", WEFT__FAIL_ACCEPT},   {"connect", WEFT__FAIL_CONNECT},
+        {"ready", WEFT__FAIL_READY},     {"resolve", WEFT__FAIL_RESOLVE},
+        {"ctl", WEFT__FAIL_CTL},
     };
     assert_int_equal(sizeof kinds / sizeof *kinds, WEFT__FAIL_KINDS);
     for (size_t i = 0; i < WEFT__FAIL_KINDS; i++) {
