@@ -205,6 +205,7 @@ static void sim_stop(struct weft__driver *d) {
     weft__sim_udp_drop_in_flight(sim);
     weft__sim_ports_free(sim);
     weft__sim_names_free(sim);
+    weft__sim_watch_close(sim);
     weft__sim_hosts_free(sim);
     weft__free(sim->slots);
     weft__free(sim);

@@ -73,6 +73,16 @@ void weft__sim_fault_draw_all(struct weft__driver *d, uint64_t allowed);
 uint64_t weft__sim_steps(struct weft__driver *d);
 int64_t weft__sim_elapsed(struct weft__driver *d);
 
+// From now on each packet that leaves a host is written to a pcapng file, and each thing that
+// happens to a packet to a text file, a line each. To be called before the first packet, once.
+// They change nothing of the run. A write that fails is logged, and ends the file. `stop` closes
+// both. Returns 0, -ENOMEM, or what open(2) says.
+int weft__sim_capture_open(struct weft__driver *d, const char *path);
+int weft__sim_log_open(struct weft__driver *d, const char *path);
+// Writes what they hold back: for a run that fails and does not come to its stop. In a signal
+// handler, too.
+void weft__sim_watch_flush(struct weft__driver *d);
+
 // Called when `wait` could only wait for ever. `report` is one line and says so; the layer above
 // may add what its tasks wait for. NULL, as it is at first: the report is the last word of the
 // process. If the function returns, so does `wait`.

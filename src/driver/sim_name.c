@@ -60,6 +60,26 @@ int weft__sim_name_add(struct weft__driver *d, const char *name, const weft_addr
     return 0;
 }
 
+static bool is_of(const struct entry *entry, const struct weft__sim_name *ip) {
+    for (size_t i = 0; i < entry->count; i++) {
+        struct weft__sim_name name = weft__sim_name_of(&entry->list[i]);
+        if (weft__sim_same_ip(&name, ip))
+            return true;
+    }
+    return false;
+}
+
+const char *weft__sim_host_name(const struct weft__sim_host *host) {
+    const struct weft__list *names = &host->sim->names;
+    for (struct weft__list *link = weft__list_first(names); link != NULL && host->ip_count > 0;
+         link = weft__list_next(names, link)) {
+        const struct entry *entry = WEFT__CONTAINER(link, struct entry, link);
+        if (is_of(entry, &host->ips[0]))
+            return entry->name;
+    }
+    return NULL;
+}
+
 void weft__sim_names_free(struct weft__sim *sim) {
     struct weft__list *link;
     while ((link = weft__list_first(&sim->names)) != NULL)

@@ -14,6 +14,7 @@
 //   sim_udp.c        datagrams
 //   sim_name.c       names
 //   sim_fault.c      what goes wrong by chance, and how often
+//   sim_watch.c      what the capture (sim_capture.c) and the timeline (sim_log.c) tell of it all
 //
 // 1. Time. An event stands in `events`, keyed by the virtual time at which it fires. Time moves in
 //    `wait` alone, from one event to the next, and only when no operation can complete.
@@ -292,6 +293,15 @@ struct weft__sim_packet {
     uint64_t end; // DATA: the stream's offset behind its last byte
 };
 
+// What sim_watch.c remembers of one direction.
+struct weft__sim_seen {
+    uint64_t window_end; // the offset up to which the receiver has been shown to admit bytes
+    uint64_t start;      // where the bytes of the packet that is due begin
+    bool has_begun;      // by SYN or SYN+ACK
+    bool is_lost;        // the packet that is due next, when it was sent last
+    bool has_fin_arrived;
+};
+
 // One direction. Offsets count its bytes from the first: read <= arrived <= sent <= written, and
 // acked <= arrived, which differ only while an acknowledgement is lost. The window promised by the
 // receiver is never taken back: sent <= read + window.
@@ -310,6 +320,7 @@ struct weft__sim_pipe {
     uint64_t read, arrived, acked, sent, written;
     size_t window;
     bool is_fin_queued, is_fin_sent, is_reset;
+    struct weft__sim_seen seen;
 };
 
 // A connection. pipes[e] carries what end e writes; end 0 is who connected.
@@ -345,6 +356,10 @@ void weft__sim_stream_reset(struct weft__sim_stream *stream, int end);
 // Forgets what this end has sent and not sent: its peer will hear no more of it.
 void weft__sim_stream_discard(struct weft__sim_stream *stream, int end);
 size_t weft__sim_stream_unread(const struct weft__sim_stream *stream, int end);
+// The most bytes that a packet of this pipe carries; and a copy of bytes that nobody has read yet.
+size_t weft__sim_stream_mss(const struct weft__sim_pipe *pipe);
+void weft__sim_stream_copy(const struct weft__sim_pipe *pipe, uint64_t offset, void *to,
+                           size_t size);
 size_t weft__sim_stream_unacked(const struct weft__sim_stream *stream, int end);
 
 // ---- Protocols ----
@@ -381,6 +396,11 @@ void weft__sim_udp_drop_in_flight(struct weft__sim *sim);
 // sim_name.c.
 void weft__sim_resolve(struct weft__sim *sim, struct weft__op *op); // a submitted one
 void weft__sim_names_free(struct weft__sim *sim);
+
+// The name that resolves to an address of the host, or NULL.
+const char *weft__sim_host_name(const struct weft__sim_host *host);
+
+void weft__sim_watch_close(struct weft__sim *sim); // sim_capture.c
 
 // ---- The whole ----
 
@@ -422,6 +442,9 @@ struct weft__sim {
     struct weft__list names;
     struct weft__list lookups; // RESOLVE operations; op->slot is the time of the answer
     struct weft__sim_event lookup_event;
+
+    struct weft__sim_capture *capture; // NULL: none
+    struct weft__sim_sink *log;        // NULL: none
 };
 
 static inline struct weft__sim *weft__sim_of(struct weft__driver *d) {

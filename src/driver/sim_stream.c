@@ -13,7 +13,7 @@
 //   ......|  readable   |   in flight     |  window closed  |      all of it stands in `chunks`
 //
 // The writer's buffer holds acked .. written, the receiver's window read .. sent.
-#include "driver/sim_net.h"
+#include "driver/sim_watch.h"
 #include "driver/socket.h"
 #include "os/os.h"
 
@@ -23,9 +23,11 @@ enum {
     PLACES = WEFT__SIM_PACKETS + 1,
     CHUNK_MIN = 1024,
     CHUNK_MAX = 65536,
-    HEADERS_SIZE = 40,   // of IPv4 and TCP
-    RETRIES = 15,        // net.ipv4.tcp_retries2: then the connection has timed out;
-    SYN_ACK_RETRIES = 5, // net.ipv4.tcp_synack_retries
+    HEADERS_SIZE = 40,    // of IPv4 and TCP
+    HEADERS_SIZE_V6 = 60, // of IPv6 and TCP
+    PACKET_MAX = 65535,   // what IPv4's header can say
+    RETRIES = 15,         // net.ipv4.tcp_retries2: then the connection has timed out;
+    SYN_ACK_RETRIES = 5,  // net.ipv4.tcp_synack_retries
 };
 static const int64_t RESEND_NS = 200000000; // the least that Linux waits (TCP_RTO_MIN),
 static const int64_t RESEND_MAX_NS = 120 * 1000000000L;
@@ -153,6 +155,21 @@ void weft__sim_stream_take(struct weft__sim_stream *stream, int end,
     stream->pipes[1 - end].arrived = packet->end;
 }
 
+void weft__sim_stream_copy(const struct weft__sim_pipe *pipe, uint64_t offset, void *to,
+                           size_t size) {
+    size_t skipped = pipe->head_size + (size_t)(offset - pipe->read), done = 0;
+    struct weft__list *link = weft__list_first(&pipe->chunks);
+    for (; done < size; link = weft__list_next(&pipe->chunks, link)) {
+        const struct chunk *chunk = chunk_of(link);
+        size_t skip = skipped < chunk->size ? skipped : chunk->size;
+        size_t held = chunk->size - skip;
+        size_t piece = size - done < held ? size - done : held;
+        memcpy((char *)to + done, chunk->data + skip, piece);
+        done += piece;
+        skipped -= skip;
+    }
+}
+
 // ---- Packets ----
 
 // The way that the pipe's packets take. Where nobody has the address, a router close by finds out.
@@ -166,6 +183,10 @@ static struct weft__sim_way *way_back(const struct weft__sim_pipe *pipe) {
     return way_of(&pipe->stream->pipes[1 - pipe->end]);
 }
 
+static struct weft__sim_packet *packet_at(struct weft__sim_pipe *pipe, size_t index) {
+    return &pipe->packets[(pipe->first + index) % PLACES];
+}
+
 // A packet arrives behind the one before it, however lucky it is.
 static void append(struct weft__sim_pipe *pipe, enum weft__sim_packet_kind kind, size_t size) {
     struct weft__sim *sim = pipe->stream->sim;
@@ -177,6 +198,7 @@ static void append(struct weft__sim_pipe *pipe, enum weft__sim_packet_kind kind,
         (struct weft__sim_packet){.kind = kind, .at_ns = pipe->last_arrival_ns, .end = pipe->sent};
     if (pipe->count++ == pipe->unheard)
         weft__sim_set(sim, &pipe->event, pipe->last_arrival_ns);
+    weft__sim_see_sent(pipe, packet_at(pipe, pipe->count - 1), size);
 }
 
 void weft__sim_stream_send(struct weft__sim_stream *stream, int end,
@@ -184,12 +206,18 @@ void weft__sim_stream_send(struct weft__sim_stream *stream, int end,
     append(&stream->pipes[end], kind, 0);
 }
 
+size_t weft__sim_stream_mss(const struct weft__sim_pipe *pipe) {
+    size_t mtu = way_of(pipe)->link.mtu;
+    bool is_v4 = weft__sim_is_v4(&pipe->stream->names[pipe->end]);
+    return (mtu < PACKET_MAX ? mtu : PACKET_MAX) - (is_v4 ? HEADERS_SIZE : HEADERS_SIZE_V6);
+}
+
 // What may be sent now: the bytes written and not sent, as far as the window reaches.
 static size_t sendable(const struct weft__sim_pipe *pipe) {
     uint64_t limit = pipe->read + pipe->window;
     limit = limit < pipe->written ? limit : pipe->written;
     uint64_t size = limit > pipe->sent ? limit - pipe->sent : 0;
-    size_t most = way_of(pipe)->link.mtu - HEADERS_SIZE;
+    size_t most = weft__sim_stream_mss(pipe);
     size = size < most ? size : most;
     return weft__sim_shorten(pipe->stream->sim, WEFT__SIM_DRIPS, (size_t)size);
 }
@@ -264,10 +292,6 @@ static bool is_acknowledged(enum weft__sim_packet_kind kind) {
     return kind == WEFT__SIM_PACKET_DATA || kind == WEFT__SIM_PACKET_FIN;
 }
 
-static struct weft__sim_packet *packet_at(struct weft__sim_pipe *pipe, size_t index) {
-    return &pipe->packets[(pipe->first + index) % PLACES];
-}
-
 static void await_next(struct weft__sim_pipe *pipe) {
     if (pipe->count > pipe->unheard)
         weft__sim_set(pipe->stream->sim, &pipe->event, packet_at(pipe, pipe->unheard)->at_ns);
@@ -291,6 +315,7 @@ static void repeat(struct weft__sim_pipe *pipe, struct weft__sim_event *event,
 static void lose(struct weft__sim_pipe *pipe, const struct weft__sim_packet *packet) {
     weft__sim_trace(pipe->stream->sim, WEFT__SIM_TRACE_DROP,
                     pipe->stream->number << 8 | (int)packet->kind, 0);
+    weft__sim_see_lost(pipe, packet, way_of(pipe)->is_cut);
     if (packet->kind != WEFT__SIM_PACKET_SYN && packet->kind != WEFT__SIM_PACKET_RST) {
         repeat(pipe, &pipe->event, packet->kind);
         return;
@@ -320,16 +345,19 @@ static void deliver(struct weft__sim_pipe *pipe, const struct weft__sim_packet *
     struct weft__sim_stream *stream = pipe->stream;
     weft__sim_trace(stream->sim, WEFT__SIM_TRACE_PACKET,
                     stream->number << 8 | pipe->end << 4 | (int)packet->kind, (int64_t)packet->end);
+    weft__sim_see_arriving(pipe, packet);
     if (stream->hosts[1 - pipe->end] != NULL)
         weft__sim_tcp_arrive(stream, 1 - pipe->end, packet);
     else
         weft__sim_tcp_give_up(stream, pipe->end, EHOSTUNREACH);
+    weft__sim_see_arrived(pipe, packet);
 }
 
 // Something on the way ends the connection: for both, or for the sender alone.
 static bool has_accident(struct weft__sim_pipe *pipe) {
     struct weft__sim_stream *stream = pipe->stream;
     if (weft__sim_strikes(stream->sim, WEFT__SIM_RESETS)) {
+        weft__sim_see_broken(stream);
         weft__sim_tcp_break(stream);
         return true;
     }
@@ -341,6 +369,7 @@ static bool has_accident(struct weft__sim_pipe *pipe) {
 
 static void arrive(struct weft__sim_pipe *pipe) {
     struct weft__sim_packet packet = *packet_at(pipe, pipe->unheard);
+    weft__sim_see_due(pipe, &packet);
     if (weft__sim_is_lost(pipe->stream->sim, way_of(pipe))) {
         lose(pipe, &packet);
         return;
@@ -378,7 +407,9 @@ static void resend(struct weft__sim *sim, struct weft__sim_event *event) {
     struct weft__sim_pipe *pipe = WEFT__CONTAINER(event, struct weft__sim_pipe, resend);
     struct weft__sim_stream *stream = pipe->stream;
     stream->holds++;
-    if (way_back(pipe)->is_cut || weft__sim_is_lost(sim, way_of(pipe)))
+    bool is_heard = !way_back(pipe)->is_cut && !weft__sim_is_lost(sim, way_of(pipe));
+    weft__sim_see_repeated(pipe, packet_at(pipe, 0), is_heard);
+    if (!is_heard)
         repeat(pipe, &pipe->resend, packet_at(pipe, 0)->kind);
     else
         acknowledge(pipe, pipe->unheard);

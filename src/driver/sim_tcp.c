@@ -18,6 +18,8 @@
 // 4. Who sent the first FIN keeps the pair of names for a minute: TIME_WAIT.
 #include "driver/sim_tcp.h"
 
+#include "driver/sim_watch.h"
+
 static const int64_t ORPHAN_WAIT_NS = 60 * 1000000000L; // net.ipv4.tcp_fin_timeout
 
 // ---- Small parts ----
@@ -324,6 +326,7 @@ void weft__sim_tcp_break(struct weft__sim_stream *stream) {
 
 void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error) {
     struct weft__sim_socket *s = stream->ends[end];
+    weft__sim_see_given_up(stream, end, error);
     weft__sim_stream_discard(stream, end);
     stream->pipes[end].is_reset = false; // what still comes is answered
     if (s == NULL)

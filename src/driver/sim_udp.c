@@ -2,7 +2,7 @@
 // Datagrams. Those of one sender arrive in order unless the link reorders them; those of two
 // senders in an order by seed. A receiver's full buffer drops them without a word, and so does the
 // link.
-#include "driver/sim_net.h"
+#include "driver/sim_watch.h"
 #include "driver/socket.h"
 #include "os/os.h"
 
@@ -16,15 +16,6 @@ enum {
     COST_FIXED = 256,
     COST_AROUND = 384,
     COST_BLOCK_MAX = 16384,
-};
-
-struct weft__sim_datagram {
-    struct weft__list link; // in flight, or received
-    struct weft__sim_event arrival;
-    struct weft__sim_name from, to;
-    struct weft__sim_host *sender, *receiver; // NULL: nobody has the address
-    size_t size;
-    char data[];
 };
 
 static struct weft__sim_datagram *datagram_of(struct weft__list *link) {
@@ -74,6 +65,14 @@ static void receive(struct weft__sim_socket *s, struct weft__sim_datagram *datag
     weft__sim_touch_all(s);
 }
 
+static enum weft__sim_fate fate_of(const struct weft__sim_socket *s, bool is_taken, bool is_lost) {
+    if (is_taken)
+        return WEFT__SIM_ARRIVED;
+    if (s != NULL)
+        return WEFT__SIM_OVERFLOWED;
+    return is_lost ? WEFT__SIM_LOST : WEFT__SIM_REFUSED;
+}
+
 // Whose it is is decided on arrival: a socket that connects, binds or closes while the datagram is
 // on its way makes a difference, as on a real network.
 static void arrive(struct weft__sim *sim, struct weft__sim_event *event) {
@@ -88,6 +87,7 @@ static void arrive(struct weft__sim *sim, struct weft__sim_event *event) {
     bool is_taken = s != NULL && has_room(s, datagram);
     weft__sim_trace(sim, is_taken ? WEFT__SIM_TRACE_DATAGRAM : WEFT__SIM_TRACE_DROP,
                     s != NULL ? s->number : -1, (int64_t)datagram->size);
+    weft__sim_see_datagram(sim, datagram, fate_of(s, is_taken, is_lost));
     if (is_taken) {
         receive(s, datagram);
         return;
@@ -179,6 +179,7 @@ static int dispatch(struct weft__sim_socket *s, const struct weft__op *op,
     datagram->arrival.fire = arrive;
     weft__sim_gather(op, 0, datagram->data, size);
     weft__list_push_back(&sim->in_flight, &datagram->link);
+    weft__sim_see_datagram(sim, datagram, WEFT__SIM_SENT);
     const struct weft__sim_host *receiver = datagram->receiver ? datagram->receiver : s->host;
     struct weft__sim_way *way = weft__sim_way(s->host, receiver);
     int64_t at_ns = weft__sim_arrival(sim, way, size);
