@@ -36,7 +36,9 @@
 // (nothing can run, no timer is set: every task is printed with its stack), and handles that are
 // open after all programs have ended. Environment: WEFT_SIM_SEED, a number, goes before the seed of
 // the program, and WEFT_SIM_FAULTS limits what goes wrong (weft_sim.chaos). `weft sim run ./bank
-// --seeds 10000` searches.
+// --seeds 10000` searches. WEFT_SIM_TRACE=FILE makes a capture of the traffic (pcapng, for
+// Wireshark and tshark), WEFT_SIM_LOG=FILE a timeline of it, a line for each thing that happens to
+// a packet; neither changes the run.
 //
 // Other threads of the process may not call weft meanwhile: what would wait or touch the network
 // there answers -ENOTSUP, and the log says so.
@@ -114,6 +116,7 @@ typedef struct weft_sim {
 ///   -EINVAL    an option out of range; a WEFT_SIM_SEED that is no number; a WEFT_SIM_FAULTS that
 ///              names no fault; a weft_sim.fail that is no kind
 ///   -ENOMEM    no memory
+///   ...        what open(2) says of the file that WEFT_SIM_TRACE or WEFT_SIM_LOG names
 /// A run that fails does not return.
 #define weft_sim_run(sim, fn, arg) weft_priv_sim_run((sim), sizeof(weft_sim), (fn), (arg))
 int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void *arg), void *arg);

@@ -111,6 +111,7 @@ static void say(const char *what) {
     line[text.length++] = '\n';
     (void)weft__os_write(STDERR, line, text.length);
     write_report(0);
+    weft__sim_watch_flush(weft__world.driver);
 }
 
 // An abort of our own has been explained.
@@ -148,6 +149,12 @@ int weft__report_seed(uint64_t given, uint64_t *ret_seed) {
     const char *text = weft__env("WEFT_SIM_SEED");
     *ret_seed = given != 0 ? given : 1;
     return text ? weft__parse_u64(text, strlen(text), UINT64_MAX, ret_seed) : 0;
+}
+
+int weft__report_watch(struct weft__driver *driver) {
+    const char *trace = weft__env("WEFT_SIM_TRACE"), *log = weft__env("WEFT_SIM_LOG");
+    int error = trace ? weft__sim_capture_open(driver, trace) : 0;
+    return error == 0 && log ? weft__sim_log_open(driver, log) : error;
 }
 
 void weft__report_begin(void) {

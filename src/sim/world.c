@@ -57,6 +57,11 @@ static int start(struct weft__waiter *self, const weft_sim *options,
     int error = weft__sim_start(seed, &driver, NULL);
     if (error < 0)
         return error;
+    error = weft__report_watch(driver);
+    if (error < 0) {
+        driver->class->stop(driver);
+        return error;
+    }
     weft__sim_link_all(driver, link);
     weft__faults_set(driver, options, faults);
     error = weft__runtime_start_on(self, driver); // takes the driver, even on failure

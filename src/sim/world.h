@@ -61,6 +61,9 @@ void weft__faults_put(struct weft__text *text, struct weft__driver *driver);
 // In report.c. The seed of a run: what the environment says, else the program, else 1. 0 or
 // -EINVAL.
 int weft__report_seed(uint64_t given, uint64_t *ret_seed);
+// Opens the capture and the timeline, if the environment names files for them. 0 or a negative
+// code.
+int weft__report_watch(struct weft__driver *driver);
 // Around a run: a failure is reported, however it comes; and so is the end, if somebody asked.
 void weft__report_begin(void);
 void weft__report_end(int result);

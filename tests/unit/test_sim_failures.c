@@ -170,6 +170,18 @@ static int check_world(weft_sim *sim, void *unused) {
     return weft_sim_wait(sim, "calculator");
 }
 
+static int knock(void *unused) {
+    (void)unused;
+    return weft_tcp_connect("10.0.0.1:7878");
+}
+
+static int knock_world(weft_sim *sim, void *unused) {
+    (void)unused;
+    weft_sim_host(sim, "knocker", "10.0.0.1", knock, NULL);
+    weft_sim_check(weft_sim_wait(sim, "knocker") >= 0);
+    return 0;
+}
+
 static int abort_world(weft_sim *sim, void *unused) {
     (void)sim, (void)unused;
     abort();
@@ -206,6 +218,26 @@ static void a_failed_run_says_how_to_replay_it(void **state) {
 #endif
 }
 
+// What is on its way, too: the last thing that a failed run has done is what one wants to see.
+static void a_failed_run_leaves_its_traffic(void **state) {
+    (void)state;
+    static struct death death;
+    char path[] = "/tmp/weft-log-XXXXXX", text[4096] = "";
+    int fd = mkstemp(path);
+    expect_that(fd >= 0);
+    setenv("WEFT_SIM_LOG", path, 1);
+    die_of(knock_world, &death);
+    unsetenv("WEFT_SIM_LOG");
+    expect_that(read(fd, text, sizeof text - 1) > 0);
+    expect_that(strstr(text, "knocker      10.0.0.1:") &&
+                strstr(text, " > 10.0.0.1:7878 TCP SYN\n"));
+    close(fd);
+    unlink(path);
+    setenv("WEFT_SIM_TRACE", "/nowhere/at/all", 1);
+    expect(weft_sim_run(&plain, knock_world, NULL), -ENOENT);
+    unsetenv("WEFT_SIM_TRACE");
+}
+
 static void a_deadlock_shows_every_task(void **state) {
     (void)state;
     static struct death death;
@@ -220,6 +252,7 @@ int main(void) {
         CASE(other_threads_are_refused),
         CASE(a_programs_error_is_the_runs),
         CASE(a_failed_run_says_how_to_replay_it),
+        CASE(a_failed_run_leaves_its_traffic),
         CASE(a_deadlock_shows_every_task),
     };
     return RUN(tests);
