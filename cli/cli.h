@@ -18,6 +18,7 @@ struct cli_command {
     const char *summary; // one line, for `weft --help`
     const char *help;    // what `weft NAME --help` prints
     int (*run)(const struct cli_command *self, int argc, char **argv); // gives the exit status
+    const char *hint; // what an unknown option may be about; NULL: nothing is known
 };
 
 extern const struct cli_command cli_echo, cli_hello, cli_connect, cli_doctor;
@@ -26,7 +27,8 @@ extern const struct cli_command cli_echo, cli_hello, cli_connect, cli_doctor;
 
 // The next option of a command, as getopt_long(3) gives it, or -1 after the last. --help is
 // answered here and ends the program, as does an option that is wrong (one line, CLI_USAGE).
-// `options` holds CLI_HELP_OPTION and ends with zeros; the others have values from 256 up.
+// `options` holds CLI_HELP_OPTION and ends with zeros; an option with a letter for its value has it
+// as a short form, the others have values from 256 up.
 #define CLI_HELP_OPTION                                                                            \
     { "help", no_argument, NULL, 'h' }
 int cli_next_option(const struct cli_command *command, int argc, char **argv,
@@ -54,6 +56,11 @@ enum cli_colour { CLI_PLAIN, CLI_BOLD, CLI_RED, CLI_GREEN, CLI_YELLOW };
 // The control sequence that begins a colour on stdout, "" where colours are not wanted: no
 // terminal, TERM=dumb, or NO_COLOR (https://no-color.org).
 const char *cli_colour(enum cli_colour colour);
+
+// ---- json.c: output for programs ----
+
+// Prints a string of JSON (RFC 8259 section 7). Bytes that are no UTF-8 become U+FFFD.
+void cli_print_json_string(const char *text, size_t size);
 
 // ---- serve.c: running a server until Ctrl-C ----
 

@@ -262,4 +262,4 @@ static int run(const struct cli_command *self, int argc, char **argv) {
     return session.is_udp ? connect_udp(&session) : connect_tcp(&session);
 }
 
-const struct cli_command cli_connect = {"connect", "talks to a TCP or UDP server", help, run};
+const struct cli_command cli_connect = {"connect", "talks to a TCP or UDP server", help, run, NULL};

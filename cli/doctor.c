@@ -25,24 +25,9 @@ static void show(const struct cli_finding *finding) {
                cli_colour(CLI_PLAIN));
 }
 
-// A string of JSON (RFC 8259 section 7). Bytes beyond ASCII are passed on: they are UTF-8 or not.
-static void print_json_string(const char *text) {
-    putchar('"');
-    for (const char *at = text; *at != '\0'; at++) {
-        unsigned char c = (unsigned char)*at;
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < ' ')
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
 static void print_json_member(const char *name, const char *text) {
     printf(", \"%s\": ", name);
-    print_json_string(text);
+    cli_print_json_string(text, strlen(text));
 }
 
 // The names and their order are promised by weft.1 and checked by tests/process/doctor.sh.
@@ -90,4 +75,5 @@ static int run(const struct cli_command *self, int argc, char **argv) {
     return is_healthy ? CLI_OK : CLI_FAILED;
 }
 
-const struct cli_command cli_doctor = {"doctor", "checks what this machine offers weft", help, run};
+const struct cli_command cli_doctor = {"doctor", "checks what this machine offers weft", help, run,
+                                       NULL};

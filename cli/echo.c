@@ -83,4 +83,5 @@ static int run(const struct cli_command *self, int argc, char **argv) {
     return cli_serve(&service);
 }
 
-const struct cli_command cli_echo = {"echo", "sends back what comes, over TCP and UDP", help, run};
+const struct cli_command cli_echo = {"echo", "sends back what comes, over TCP and UDP", help, run,
+                                     NULL};

@@ -272,4 +272,5 @@ static int run(const struct cli_command *self, int argc, char **argv) {
     return cli_serve(&service);
 }
 
-const struct cli_command cli_hello = {"hello", "answers HTTP requests with a greeting", help, run};
+const struct cli_command cli_hello = {"hello", "answers HTTP requests with a greeting", help, run,
+                                      NULL};

@@ -84,6 +84,21 @@ int cli_parse_duration(const char *text, int64_t *ret_ns) {
     return 0;
 }
 
+int cli_parse_count(const char *text, uint64_t least, uint64_t *ret_count) {
+    uint64_t count = 0;
+    const char *at = text;
+    for (; is_digit(*at); at++)
+        if (__builtin_mul_overflow(count, 10, &count) ||
+            __builtin_add_overflow(count, (uint64_t)(*at - '0'), &count))
+            return -ERANGE;
+    if (at == text || *at != '\0')
+        return -EINVAL;
+    if (count < least)
+        return -ERANGE;
+    *ret_count = count;
+    return 0;
+}
+
 char *cli_size_text(uint64_t bytes, char buf[static CLI_UNIT_TEXT_SIZE]) {
     const struct unit *unit = sizes;
     while (unit->factor > 1 && bytes < (uint64_t)unit->factor)

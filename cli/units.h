@@ -13,6 +13,9 @@ enum { CLI_UNIT_TEXT_SIZE = 32 };
 // Returns 0, or -EINVAL, or -ERANGE beyond INT64_MAX nanoseconds (292 years).
 int cli_parse_duration(const char *text, int64_t *ret_ns);
 
+// Reads a count: decimal digits alone, at least `least`. Returns 0, or -EINVAL, or -ERANGE.
+int cli_parse_count(const char *text, uint64_t least, uint64_t *ret_count);
+
 // Writes a number of bytes in its largest unit: "64KiB", "7.8MiB", "512B". Returns buf.
 char *cli_size_text(uint64_t bytes, char buf[static CLI_UNIT_TEXT_SIZE]);
 
