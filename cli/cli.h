@@ -21,7 +21,7 @@ struct cli_command {
     const char *hint; // what an unknown option may be about; NULL: nothing is known
 };
 
-extern const struct cli_command cli_echo, cli_hello, cli_connect, cli_doctor;
+extern const struct cli_command cli_echo, cli_hello, cli_connect, cli_doctor, cli_sim;
 
 // ---- options.c: reading the command line ----
 

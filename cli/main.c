@@ -11,7 +11,7 @@
 #include <weft.h>
 
 static const struct cli_command *const commands[] = {
-    &cli_echo, &cli_hello, &cli_connect, &cli_doctor, NULL,
+    &cli_echo, &cli_hello, &cli_connect, &cli_sim, &cli_doctor, NULL,
 };
 
 // Descriptors 0 to 2 are the standard files, or nothing. If the caller closed one, the next socket
@@ -24,7 +24,8 @@ static void keep_standard_files(void) {
 
 static int print_help(void) {
     const char *bold = cli_colour(CLI_BOLD), *plain = cli_colour(CLI_PLAIN);
-    printf("%sweft%s: servers, a client and a check-up, on the weft library\n\n", bold, plain);
+    printf("%sweft%s: servers, a client, simulations and a check-up, on the weft library\n\n", bold,
+           plain);
     for (int i = 0; commands[i]; i++)
         printf("  %sweft %-8s%s %s\n", bold, commands[i]->name, plain, commands[i]->summary);
     printf("\n`weft COMMAND --help` tells more, `weft --version` the version.\n"

@@ -86,7 +86,7 @@ fi
 
 helps() {
     local word
-    for word in echo hello connect doctor; do
+    for word in echo hello connect sim doctor; do
         "$weft" "$word" --help >"$work/help" && is_in "$work/help" "^Usage: weft $word" &&
             "$weft" "$word" -h | cmp - "$work/help" && "$weft" help "$word" | cmp - "$work/help" &&
             "$weft" --help | grep -q "weft $word" &&

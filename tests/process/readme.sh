@@ -29,10 +29,11 @@ for word in './dev run' './dev test'; do
 done
 
 page=$WEFT_SOURCE/man/weft.1
-for word in echo hello connect doctor; do
+for word in echo hello connect sim doctor; do
     while read -r option; do
         check "weft.1 knows $word $option" grep -q -F -e "${option//-/\\-}" "$page"
-    done < <("$weft" "$word" --help | grep -o -E '^  (-h, )?--[a-z]+' | grep -o -E -e '--[a-z]+')
+    done < <("$weft" "$word" --help | grep -o -E '^  (-[a-z], )?--[a-z-]+' |
+        grep -o -E -e '--[a-z-]+')
 done
 check "weft.1 is of this version" grep -q -F "\"$("$weft" --version)\"" "$page"
 if command -v groff >/dev/null; then
