@@ -33,9 +33,10 @@
 //   replay: WEFT_SIM_SEED=77 ./bank
 //
 // A run fails by weft_sim_check, an assertion or any other signal that ends a program, a deadlock
-// (nothing can run, no timer is set: every task is printed with its stack), and handles that are
-// open after all programs have ended. Environment: WEFT_SIM_SEED, a number, goes before the seed of
-// the program, and WEFT_SIM_FAULTS limits what goes wrong (weft_sim.chaos). `weft sim run ./bank
+// (nothing can run, no timer is set: every task is printed with its stack), exit(3), which ends the
+// process with the status that it was given, and handles that are open after all programs have
+// ended. Environment: WEFT_SIM_SEED, a number, goes before the seed of the program, and
+// WEFT_SIM_FAULTS limits what goes wrong (weft_sim.chaos). `weft sim run ./bank
 // --seeds 10000` searches. WEFT_SIM_TRACE=FILE makes a capture of the traffic (pcapng, for
 // Wireshark and tshark), WEFT_SIM_LOG=FILE a timeline of it, a line for each thing that happens to
 // a packet; neither changes the run.
@@ -118,8 +119,8 @@ typedef struct weft_sim {
 ///   -ENOMEM    no memory
 ///   ...        what open(2) says of the file that WEFT_SIM_TRACE or WEFT_SIM_LOG names
 /// A run that fails does not return.
-#define weft_sim_run(sim, fn, arg) weft_priv_sim_run((sim), sizeof(weft_sim), (fn), (arg))
-int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void *arg), void *arg);
+#define weft_sim_run(...) weft_priv_sim_run(sizeof(weft_sim), __VA_ARGS__) // (sim, fn, arg)
+int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void *arg), void *arg);
 
 // All below is for tasks of the simulation, on any host, and does not suspend unless it says so.
 // Each answers -ENOENT when `sim` does not run, or a host has no such name.
@@ -143,10 +144,10 @@ int weft_sim_wait(weft_sim *sim, const char *name);
 /// Sets the link between two hosts, in both directions. What is on its way is not changed.
 ///   options  borrowed; NULL: back to what the simulation was made with.
 /// Returns 0 or -EINVAL.
-#define weft_sim_link(sim, a, b, options)                                                          \
-    weft_priv_sim_link((sim), (a), (b), (options), sizeof(weft_sim_link_options))
-int weft_priv_sim_link(weft_sim *sim, const char *a, const char *b,
-                       const weft_sim_link_options *options, size_t size);
+#define weft_sim_link(...) /* (sim, a, b, options) */                                              \
+    weft_priv_sim_link(sizeof(weft_sim_link_options), __VA_ARGS__)
+int weft_priv_sim_link(size_t size, weft_sim *sim, const char *a, const char *b,
+                       const weft_sim_link_options *options);
 
 /// From now on nothing arrives between two hosts, not even what is on its way; or only in one
 /// direction. NULL in place of a name: every host. Nobody is told: connections stall, and go on

@@ -42,8 +42,8 @@ int weft__link_read(const weft_sim_link_options *options, struct weft__sim_link 
     return 0;
 }
 
-int weft_priv_sim_link(weft_sim *sim, const char *a, const char *b,
-                       const weft_sim_link_options *given, size_t size) {
+int weft_priv_sim_link(size_t size, weft_sim *sim, const char *a, const char *b,
+                       const weft_sim_link_options *given) {
     const struct weft__world_host *one = a ? weft__world_find(a) : NULL;
     const struct weft__world_host *other = b ? weft__world_find(b) : NULL;
     struct weft__sim_link link;

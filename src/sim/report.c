@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "task/worker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,12 @@ static void say_signal(const char *signal) {
         say(signal);
 }
 
+// Else a program that gives up by exit(3) would look as if it had run no simulation.
+static void at_exit(void) {
+    if (weft__world.sim && !has_failed && !weft__is_orphan())
+        say("the program called exit()");
+}
+
 _Noreturn void weft__report_failure(const char *what) {
     say(what);
     abort();
@@ -153,7 +160,9 @@ int weft__report_seed(uint64_t given, uint64_t *ret_seed) {
 
 int weft__report_watch(struct weft__driver *driver) {
     const char *trace = weft__env("WEFT_SIM_TRACE"), *log = weft__env("WEFT_SIM_LOG");
-    int error = trace ? weft__sim_capture_open(driver, trace) : 0;
+    int error = weft__os_at_exit(at_exit) < 0 ? -ENOMEM : 0;
+    if (error == 0 && trace)
+        error = weft__sim_capture_open(driver, trace);
     return error == 0 && log ? weft__sim_log_open(driver, log) : error;
 }
 

@@ -74,7 +74,7 @@ static int start(struct weft__waiter *self, const weft_sim *options,
     return 0;
 }
 
-int weft_priv_sim_run(weft_sim *sim, size_t size, int (*fn)(weft_sim *sim, void *arg), void *arg) {
+int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void *arg), void *arg) {
     struct weft__waiter *self = weft__self();
     weft_sim options = {0};
     struct weft__sim_link link;

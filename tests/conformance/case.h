@@ -75,7 +75,8 @@ struct conformance_case {
 #define NO_RUNTIME                                                                                 \
     "docs/semantics.md 4: \"Without a runtime every thread is a plain one\", and the thread "      \
     "driver has none"
-#define NOT_PUBLIC "docs/semantics.md 9: \"A runtime on sim starts through tests/support/ alone\""
+#define NOT_PUBLIC                                                                                 \
+    "docs/semantics.md 9: \"which weft_sim_run starts a runtime on\", and no option does"
 
 #define CASE_NEEDS_SCOPE(name_)   CASE_NOT_ON(name_, "thread", NO_SCOPE)
 #define CASE_NEEDS_TASKS(name_)   CASE_NOT_ON(name_, "thread", NO_TASKS)

@@ -238,6 +238,20 @@ static void a_failed_run_leaves_its_traffic(void **state) {
     unsetenv("WEFT_SIM_TRACE");
 }
 
+static int exit_world(weft_sim *sim, void *unused) {
+    (void)sim, (void)unused;
+    exit(3);
+}
+
+static void an_exit_is_a_failure_too(void **state) {
+    (void)state;
+    static struct death death;
+    die_of(exit_world, &death);
+    if (!WIFEXITED(death.status) || WEXITSTATUS(death.status) != 3 ||
+        !strstr(death.said, "weft sim: the program called exit() at 0.000"))
+        fail_msg("status %d: %s", death.status, death.said);
+}
+
 static void a_deadlock_shows_every_task(void **state) {
     (void)state;
     static struct death death;
@@ -253,6 +267,7 @@ int main(void) {
         CASE(a_programs_error_is_the_runs),
         CASE(a_failed_run_says_how_to_replay_it),
         CASE(a_failed_run_leaves_its_traffic),
+        CASE(an_exit_is_a_failure_too),
         CASE(a_deadlock_shows_every_task),
     };
     return RUN(tests);
