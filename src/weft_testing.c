@@ -19,10 +19,14 @@ int weft__testing_start(const char *driver, uint64_t seed) {
         return 0;
     if (strcmp(driver, "sim") != 0)
         return weft_start((&(weft_options){.driver = driver}));
+    return weft__testing_start_workers(seed, 1);
+}
+
+int weft__testing_start_workers(uint64_t seed, unsigned workers) {
     struct weft__waiter *self = weft__self();
     struct weft__driver *sim;
     int error = self ? weft__sim_start(seed, &sim, NULL) : -ENOMEM;
-    return error < 0 ? error : weft__runtime_start_on(self, sim);
+    return error < 0 ? error : weft__runtime_start_on(self, sim, workers);
 }
 
 int weft__testing_waiting(int handle, int direction) {

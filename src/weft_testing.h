@@ -12,6 +12,8 @@
 // Starts the runtime on "epoll", "uring" or "sim" (seeded); "thread" starts nothing: the caller
 // stays a plain thread. Answers as weft_start does.
 int weft__testing_start(const char *driver, uint64_t seed);
+// "sim" with several workers, which share the calling thread: the seed says whose turn it is.
+int weft__testing_start_workers(uint64_t seed, unsigned workers);
 
 // How many operations wait (are parked) in one direction of a handle, WEFT_READ or WEFT_WRITE;
 // accept waits in the direction of WEFT_READ, connect is not yet a handle. Negative: -EBADF.

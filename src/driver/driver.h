@@ -39,6 +39,10 @@
 //     64-bit number that the handle table gives each opened handle and never twice; state found
 //     under another serial is stale and is replaced.
 // 12. `stop` comes after the last `wake` has returned, and when no operation is pending.
+// 13. `beside`, which the simulator alone has, makes one more driver for the same thread, on the
+//     same clock and network, so that several workers can take turns there. `wait` of one may go
+//     over to one whose `wait` can end: it calls `relay(from, to)`, which returns when somebody
+//     goes over to `from`. Nothing but `wait` does that. The first driver is the last to stop.
 
 enum weft__op_kind {
     WEFT__OP_READ,    // recv(2) into iov[0..count), flags: WEFT__OP_PEEK
@@ -90,7 +94,8 @@ struct weft__op {
     struct weft__list link;
     uint64_t slot; // "operations are named by slot and generation": the name that this driver gave
     void *driver_data;
-    bool is_pending; // true from submit to done
+    struct weft__driver *driver; // which has it
+    bool is_pending;             // true from submit to done
 };
 
 enum { WEFT__IOV_MAX = 64 }; // longer vectors are cut by the layer above (a short write is legal)
@@ -102,6 +107,8 @@ enum weft__choice {
     WEFT__PICK_UNSTARTED, // which of n unstarted tasks is started next
     WEFT__PICK_YIELD,     // 1: yield before an operation for no reason
     WEFT__PICK_INLINE,    // 1: do not try inline, suspend
+    WEFT__PICK_WORKER,    // which of n other workers is called, or searched, first
+    WEFT__PICK_STEAL,     // 1: leave to their worker the unstarted tasks that were found
 };
 
 // What never waits. `ctl` returns >= 0 or a negative errno.
@@ -160,6 +167,8 @@ struct weft__driver_stats {
 
 struct weft__driver; // one object, owned by one thread
 
+typedef void weft__relay(struct weft__driver *from, struct weft__driver *to);
+
 struct weft__driver_class {
     const char *name; // "uring", "epoll", "thread", "sim"
     bool is_virtual;  // clock and network are made up: beside this driver there are no threads
@@ -173,12 +182,15 @@ struct weft__driver_class {
     int64_t (*now)(struct weft__driver *d, enum weft__clock clock);
     int64_t (*ctl)(struct weft__driver *d, struct weft__ctl *ctl);
     uint32_t (*choose)(struct weft__driver *d, enum weft__choice what, uint32_t n);
+    // 0 or -ENOMEM; NULL on real drivers. Each call may set another `relay`: the last one counts.
+    int (*beside)(struct weft__driver *d, weft__relay *relay, struct weft__driver **ret_driver);
 };
 
 struct weft__driver { // the first member of every driver's own struct
     const struct weft__driver_class *class;
     struct weft__driver_stats stats;
     WEFT__ATOMIC(size_t) pending; // operations submitted and not yet done; read by anybody
+    void *owner;                  // its user's, for `relay`
 };
 
 // `start` of each driver: makes it for the calling thread. Returns 0 or a negative errno; `ret_why`

@@ -102,7 +102,7 @@ static void report_deadlock(struct weft__sim *sim) {
                     "simulation: nothing can run and no timer is set (deadlock) at virtual time "
                     "%" PRId64 ".%09" PRId64 " s, seed %" PRIu64 ", %zu operations wait",
                     elapsed_ns / 1000000000, elapsed_ns % 1000000000, sim->seed,
-                    sim->driver.pending);
+                    weft__sim_pending(sim));
     for (struct weft__list *link = weft__list_first(&sim->sockets); link != NULL;
          link = weft__list_next(&sim->sockets, link)) {
         const struct weft__sim_socket *s = WEFT__CONTAINER(link, struct weft__sim_socket, link);
@@ -112,39 +112,50 @@ static void report_deadlock(struct weft__sim *sim) {
     }
     if (weft__sim_deadlock == NULL)
         PANIC("%s", buf);
-    weft__sim_deadlock(&sim->driver, buf);
+    weft__sim_deadlock(&sim->front.driver, buf);
 }
 
 // Moves the clock to whatever comes next. False: nothing ever will.
-static bool advance(struct weft__sim *sim, int64_t until_ns) {
+static bool advance(struct weft__sim *sim) {
     struct weft__heap_node *node = weft__heap_min(&sim->events);
-    int64_t next_ns = node != NULL && node->key < until_ns ? node->key : until_ns;
+    int64_t next_ns = weft__sim_front_until(sim, node != NULL ? node->key : INT64_MAX);
     if (next_ns == INT64_MAX)
         return false;
     weft__store(&sim->now, next_ns, relaxed);
     return true;
 }
 
+// Lets the machine live until a front can go on. If that is another one, this goes on when it is
+// its turn again.
+static void live(struct weft__sim_front *front) {
+    struct weft__sim *sim = front->sim;
+    struct weft__sim_front *next;
+    do {
+        fire_due(sim);
+        front->is_busy |= weft__sim_serve(front);
+        next = weft__sim_front_pick(sim);
+    } while (next == NULL && advance(sim));
+    if (next == NULL)
+        report_deadlock(sim);
+    if (next == NULL || next == front)
+        return;
+    sim->relay(&front->driver, &next->driver);
+    weft__op_deliver_all(&front->driver, &front->finished);
+}
+
 // A wake pairs with what its sender wrote before: hence acquire here, release in `wake`.
 static void sim_wait(struct weft__driver *d, int64_t until_ns) {
-    struct weft__sim *sim = weft__sim_of(d);
+    struct weft__sim_front *front = weft__sim_front_of(d);
     weft__own_add(&d->stats.waits, 1);
-    for (;;) {
-        fire_due(sim);
-        bool is_busy = weft__sim_serve(sim);
-        bool is_woken = weft__exchange(&sim->is_woken, 0, acquire) != 0;
-        if (is_busy || is_woken || weft__sim_now(sim) >= until_ns)
-            return;
-        if (!advance(sim, until_ns)) {
-            report_deadlock(sim);
-            return;
-        }
-    }
+    front->until_ns = until_ns;
+    front->is_busy = false;
+    live(front);
+    weft__exchange(&front->is_woken, 0, acquire);
 }
 
 // A flag and no more: nobody can be asleep in `wait`, which only computes.
 static void sim_wake(struct weft__driver *d) {
-    weft__store(&weft__sim_of(d)->is_woken, 1, release);
+    weft__store(&weft__sim_front_of(d)->is_woken, 1, release);
 }
 
 static int64_t sim_now(struct weft__driver *d, enum weft__clock clock) {
@@ -164,6 +175,8 @@ static uint32_t choose(struct weft__sim *sim, enum weft__choice what, uint32_t n
     switch (what) {
     case WEFT__PICK_READY:
     case WEFT__PICK_UNSTARTED:
+    case WEFT__PICK_WORKER:
+    case WEFT__PICK_STEAL:
         return (uint32_t)weft__rng_below(&sim->scheduler, n);
     case WEFT__PICK_YIELD:
         return n > 1 && is_one_in(sim, YIELD_EVERY);
@@ -199,8 +212,15 @@ static void free_sockets(struct weft__sim *sim) {
 // Sockets that nobody closed end here without a word to their peers: there is no time left in
 // which a packet could arrive.
 static void sim_stop(struct weft__driver *d) {
-    struct weft__sim *sim = weft__sim_of(d);
+    struct weft__sim_front *front = weft__sim_front_of(d);
+    struct weft__sim *sim = front->sim;
     ASSERT(d->pending == 0);
+    weft__list_remove(&front->link);
+    if (front != &sim->front) {
+        weft__free(front);
+        return;
+    }
+    ASSERT(weft__list_is_empty(&sim->fronts));
     free_sockets(sim);
     weft__sim_udp_drop_in_flight(sim);
     weft__sim_ports_free(sim);
@@ -223,17 +243,19 @@ static const struct weft__driver_class sim_class = {
     .now = sim_now,
     .ctl = weft__sim_ctl,
     .choose = sim_choose,
+    .beside = weft__sim_beside,
 };
 
 static void init(struct weft__sim *sim, uint64_t seed) {
-    sim->driver.class = &sim_class;
+    sim->front.driver.class = &sim_class;
+    weft__list_init(&sim->fronts);
+    weft__sim_front_add(sim, &sim->front);
     sim->seed = seed;
     weft__store(&sim->now, START_NS, relaxed);
     weft__rng_seed(&sim->network, weft__mix64(seed + STREAM_NETWORK));
     weft__rng_seed(&sim->scheduler, weft__mix64(seed + STREAM_SCHEDULER));
     weft__rng_seed(&sim->application, weft__mix64(seed + STREAM_APPLICATION));
     weft__rng_seed(&sim->chance, weft__mix64(seed + STREAM_CHANCE));
-    weft__list_init(&sim->finished);
     weft__list_init(&sim->sockets);
     weft__list_init(&sim->in_flight);
     weft__list_init(&sim->names);
@@ -259,6 +281,6 @@ int weft__sim_start(uint64_t seed, struct weft__driver **ret_driver, const char 
         weft__list_init(&buckets[i]);
     init(sim, seed);
     sim->buckets = buckets;
-    *ret_driver = &sim->driver;
+    *ret_driver = &sim->front.driver;
     return 0;
 }

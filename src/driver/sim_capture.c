@@ -121,7 +121,7 @@ void weft__sim_capture_end(struct weft__sim *sim, size_t captured) {
     struct weft__sim_capture *capture = sim->capture;
     if (captured == capture->size)
         weft__sim_ip_checksum(capture->block + PACKET_HEAD_SIZE, capture->protocol, captured);
-    uint64_t at_ns = (uint64_t)sim->driver.class->now(&sim->driver, WEFT__WALL);
+    uint64_t at_ns = (uint64_t)sim->front.driver.class->now(&sim->front.driver, WEFT__WALL);
     struct block block = begin_block(capture->block, BLOCK_PACKET);
     put_word(&block, 0); // the interface
     put_word(&block, (uint32_t)(at_ns >> 32));

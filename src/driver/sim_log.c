@@ -37,7 +37,7 @@ void weft__sim_log_put(struct weft__sim *sim, const struct weft__sim_host *host,
         return;
     struct weft__text text;
     weft__text_init(&text, line, LINE_SIZE);
-    int64_t at_ns = weft__sim_elapsed(&sim->driver);
+    int64_t at_ns = weft__sim_elapsed(&sim->front.driver);
     weft__text_putf(&text, "%6" PRId64 ".%09" PRId64 " ", at_ns / 1000000000, at_ns % 1000000000);
     put_host(&text, host);
     put_name(&text, from);

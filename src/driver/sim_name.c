@@ -167,8 +167,7 @@ static void answer_due(struct weft__sim *sim, struct weft__sim_event *event) {
         int64_t result = weft__sim_strikes(sim, WEFT__SIM_NAME_FAILURES) ? -WEFT_ENAMEFAIL
                          : weft__sim_strikes(sim, WEFT__SIM_NAME_LOSSES) ? -WEFT_ENAME
                                                                          : answer(sim, op->resolve);
-        weft__sim_trace(sim, WEFT__SIM_TRACE_DONE, (int64_t)op->slot, result);
-        weft__op_finish(&sim->finished, op, result);
+        weft__sim_finish(sim, op, result);
     }
     set_event(sim);
 }

@@ -4,6 +4,7 @@
 // Not for anybody above: see sim.h.
 //
 //   sim.c            the driver: virtual time, events, choices, the trace
+//   sim_front.c      several drivers that share the machine: whose turn it is
 //   sim_op.c         operations: the queues at each socket, attempts, completion in order by seed
 //   sim_ctl.c        descriptors, options, names of sockets: what never waits
 //   sim_port.c       which socket a port belongs to: bind(2)'s rules, lookup, TIME_WAIT
@@ -51,6 +52,7 @@ enum {
 
 struct weft__sim;
 struct weft__sim_host;
+struct weft__sim_front;
 struct weft__sim_socket;
 struct weft__sim_stream;
 struct weft__sim_datagram;
@@ -76,6 +78,7 @@ enum weft__sim_trace {
     WEFT__SIM_TRACE_CHOICE,
     WEFT__SIM_TRACE_CUT,
     WEFT__SIM_TRACE_FAULT,
+    WEFT__SIM_TRACE_FRONT,
 };
 
 int64_t weft__sim_now(struct weft__sim *sim);
@@ -271,7 +274,10 @@ void weft__sim_touch_all(struct weft__sim_socket *s);
 // Copy between the op's buffers, from `offset` on, and memory; all of it fits.
 void weft__sim_scatter(const struct weft__op *op, size_t offset, const void *from, size_t size);
 void weft__sim_gather(const struct weft__op *op, size_t offset, void *to, size_t size);
-bool weft__sim_serve(struct weft__sim *sim); // completes what it can; true: something was
+// Completes what can be, and calls back for what this front has submitted. True: it did.
+bool weft__sim_serve(struct weft__sim_front *front);
+// The result is known and the effect has been had: the op's front calls back from its next pass.
+void weft__sim_finish(struct weft__sim *sim, struct weft__op *op, int64_t result);
 int64_t weft__sim_try(struct weft__driver *d, struct weft__op *op);
 int weft__sim_submit(struct weft__driver *d, struct weft__op *op);
 void weft__sim_cancel(struct weft__driver *d, struct weft__op *op);
@@ -402,6 +408,33 @@ const char *weft__sim_host_name(const struct weft__sim_host *host);
 
 void weft__sim_watch_close(struct weft__sim *sim); // sim_capture.c
 
+// ---- Fronts (sim_front.c) ----
+
+// A driver of the machine, as its user sees it: a worker has one of its own. The machine belongs to
+// all of them, and lives in the `wait` of any; operations and wakes are each one's own. One runs at
+// a time, the others are inside their `wait`.
+struct weft__sim_front {
+    struct weft__driver driver;
+    struct weft__sim *sim;
+    struct weft__list link;
+    uint32_t number;                 // from 0: its name in the trace
+    struct weft__list finished;      // its operations whose result is known
+    WEFT__ATOMIC(uint32_t) is_woken; // by any thread
+    bool is_busy;                    // its wait has called back
+    int64_t until_ns;                // of its wait; 0 before the first
+};
+
+int weft__sim_beside(struct weft__driver *d, weft__relay *relay, struct weft__driver **ret_driver);
+// Links it behind the others.
+void weft__sim_front_add(struct weft__sim *sim, struct weft__sim_front *front);
+// By seed one of those whose wait can end; NULL: none can, before time moves.
+struct weft__sim_front *weft__sim_front_pick(struct weft__sim *sim);
+// When the first of their waits ends by itself, at the latest `until_ns`.
+int64_t weft__sim_front_until(const struct weft__sim *sim, int64_t until_ns);
+// Of all of them.
+size_t weft__sim_pending(const struct weft__sim *sim);
+uint64_t weft__sim_completions(const struct weft__sim *sim);
+
 // ---- The whole ----
 
 struct weft__sim_slot {
@@ -410,13 +443,13 @@ struct weft__sim_slot {
 };
 
 struct weft__sim {
-    struct weft__driver driver;
+    struct weft__sim_front front; // the first, which is the machine's own
+    struct weft__list fronts;     // all of them
+    weft__relay *relay;
     uint64_t seed;
     WEFT__ATOMIC(int64_t) now; // any thread may read it
-    WEFT__ATOMIC(uint32_t) is_woken;
     struct weft__heap events;
-    struct weft__heap turns;    // touched queues, keyed by seed
-    struct weft__list finished; // operations whose result is known
+    struct weft__heap turns; // touched queues, keyed by seed
     uint64_t op_count;
     uint64_t hash, steps;
     struct weft__rng network, scheduler, application, chance;
@@ -447,8 +480,12 @@ struct weft__sim {
     struct weft__sim_sink *log;        // NULL: none
 };
 
+static inline struct weft__sim_front *weft__sim_front_of(struct weft__driver *d) {
+    return WEFT__CONTAINER(d, struct weft__sim_front, driver);
+}
+
 static inline struct weft__sim *weft__sim_of(struct weft__driver *d) {
-    return WEFT__CONTAINER(d, struct weft__sim, driver);
+    return weft__sim_front_of(d)->sim;
 }
 
 #endif

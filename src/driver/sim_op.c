@@ -149,26 +149,27 @@ static struct weft__sim_queue *queue_of(struct weft__sim_socket *s, const struct
     }
 }
 
-// The result is known and the effect has been had; `done` is called when the pass is over.
-static void finish(struct weft__sim *sim, struct weft__op *op, int64_t result) {
+// `done` is called when the pass is over, and never on another front's turn: whoever submitted the
+// operation counts on being where it was.
+void weft__sim_finish(struct weft__sim *sim, struct weft__op *op, int64_t result) {
     weft__sim_trace(sim, WEFT__SIM_TRACE_DONE, (int64_t)op->slot, result);
-    weft__op_finish(&sim->finished, op, result);
+    weft__op_finish(&weft__sim_front_of(op->driver)->finished, op, result);
 }
 
 // Connecting begins here if no `try` has begun it; its outcome, like that of any operation that
 // could complete at once, is for the next `wait`.
-static int submit_on(struct weft__sim_socket *s, struct weft__op *op) {
+static int submit_on(struct weft__driver *d, struct weft__sim_socket *s, struct weft__op *op) {
     if (op->kind == WEFT__OP_CONNECT) {
         int64_t result = attempt_connect(s, op);
         if (result == -ENOMEM)
             return -ENOMEM;
         if (result != -EAGAIN) {
-            weft__op_begin(&s->sim->driver, op);
-            finish(s->sim, op, result);
+            weft__op_begin(d, op);
+            weft__sim_finish(s->sim, op, result);
             return 0;
         }
     }
-    weft__op_begin(&s->sim->driver, op);
+    weft__op_begin(d, op);
     struct weft__sim_queue *queue = queue_of(s, op);
     weft__list_push_back(&queue->ops, &op->link);
     weft__sim_touch(s, queue);
@@ -189,9 +190,9 @@ int weft__sim_submit(struct weft__driver *d, struct weft__op *op) {
     struct weft__sim_socket *s = weft__sim_socket_at(sim, op->fd);
     weft__sim_trace(sim, WEFT__SIM_TRACE_SUBMIT, s != NULL ? s->number : -1, (int64_t)op->kind);
     if (s != NULL)
-        return submit_on(s, op);
+        return submit_on(d, s, op);
     weft__op_begin(d, op);
-    finish(sim, op, -EBADF);
+    weft__sim_finish(sim, op, -EBADF);
     return 0;
 }
 
@@ -206,7 +207,7 @@ void weft__sim_cancel(struct weft__driver *d, struct weft__op *op) {
         return;
     }
     weft__own_add(&d->stats.cancels, 1);
-    finish(sim, op, -ECANCELED);
+    weft__sim_finish(sim, op, -ECANCELED);
 }
 
 // A write that waits on a stream goes on when a third of the buffer is free, as Linux has it: else
@@ -228,7 +229,7 @@ static bool serve_one(struct weft__sim_queue *queue) {
         int64_t result = is_worth_trying(s, op) ? attempt_on(s, op) : -EAGAIN;
         if (result == -EAGAIN)
             continue;
-        finish(s->sim, op, result);
+        weft__sim_finish(s->sim, op, result);
         weft__sim_touch(s, queue);
         return true;
     }
@@ -237,18 +238,20 @@ static bool serve_one(struct weft__sim_queue *queue) {
 
 // By seed the results are delivered after each one or in batches: a callback of the first may then
 // cancel a second that could have completed, or comes too late. What a callback submits may be
-// served at once, but one call completes no more than waited when it began.
-bool weft__sim_serve(struct weft__sim *sim) {
-    struct weft__driver *d = &sim->driver;
-    uint64_t before = d->stats.completions;
-    size_t waiting = d->pending;
+// served at once, but one call completes no more than waited when it began. What other fronts have
+// submitted is finished here and delivered there.
+bool weft__sim_serve(struct weft__sim_front *front) {
+    struct weft__sim *sim = front->sim;
+    struct weft__driver *d = &front->driver;
+    uint64_t own_before = d->stats.completions, before = weft__sim_completions(sim);
+    size_t waiting = weft__sim_pending(sim);
     struct weft__heap_node *node;
-    while (d->stats.completions - before < waiting &&
+    while (weft__sim_completions(sim) - before < waiting &&
            (node = weft__heap_pop_min(&sim->turns)) != NULL) {
         struct weft__sim_queue *queue = WEFT__CONTAINER(node, struct weft__sim_queue, turn);
         if (serve_one(queue) && weft__rng_below(&sim->scheduler, 2) == 0)
-            weft__op_deliver_all(d, &sim->finished);
+            weft__op_deliver_all(d, &front->finished);
     }
-    weft__op_deliver_all(d, &sim->finished);
-    return d->stats.completions != before;
+    weft__op_deliver_all(d, &front->finished);
+    return d->stats.completions != own_before;
 }

@@ -33,6 +33,23 @@ static const int64_t FIRST_LOOK_NS = 3000; // between the first two; doubles
 static const int64_t PAUSE_MIN_NS = 20000;
 static const int64_t PAUSE_MAX_NS = 10000000;
 
+// The simulator's choice: 0 on real drivers.
+static uint32_t choose(struct weft__worker *worker, enum weft__choice what, uint32_t n) {
+    const struct weft__driver_class *class = worker->driver->class;
+    return class->choose ? class->choose(worker->driver, what, n) : 0;
+}
+
+static uint32_t choose_other(struct weft__worker *self) {
+    uint32_t others = self->runtime->worker_count - 1;
+    return others > 1 ? choose(self, WEFT__PICK_WORKER, others) : 0;
+}
+
+// The i-th of the other workers, from 1, of a round that begins `first` behind the next one.
+static struct weft__worker *other(struct weft__worker *self, uint32_t first, uint32_t i) {
+    uint32_t count = self->runtime->worker_count;
+    return self->runtime->workers[(self->index + 1 + (first + i - 1) % (count - 1)) % count];
+}
+
 // ---- Placing --------------------------------------------------------------------------------
 
 static uint64_t living(struct weft__worker *worker) {
@@ -74,9 +91,11 @@ struct weft__worker *weft__balance_place(struct weft__runtime *runtime) {
 
 // ---- Calling --------------------------------------------------------------------------------
 
-static void call_one(struct weft__runtime *runtime, uint32_t after) {
+static void call_one(struct weft__worker *self) {
+    struct weft__runtime *runtime = self->runtime;
+    uint32_t first = choose_other(self);
     for (uint32_t i = 1; i < runtime->worker_count; i++) {
-        struct weft__worker *worker = runtime->workers[(after + i) % runtime->worker_count];
+        struct weft__worker *worker = other(self, first, i);
         uint32_t asleep = WEFT__ASLEEP;
         if (weft__load(&worker->sleeping, relaxed) != WEFT__ASLEEP)
             continue;
@@ -90,12 +109,12 @@ static void call_one(struct weft__runtime *runtime, uint32_t after) {
 }
 
 // Unless somebody searches or watches: rule 3.
-static void call(struct weft__runtime *runtime, uint32_t after) {
-    struct weft__balance *balance = &runtime->balance;
+static void call(struct weft__worker *self) {
+    struct weft__balance *balance = &self->runtime->balance;
     if (weft__load(&balance->asleep, relaxed) > 0 &&
         weft__load(&balance->searching, relaxed) == 0 &&
         weft__load(&balance->watching, relaxed) == 0)
-        call_one(runtime, after);
+        call_one(self);
 }
 
 void weft__balance_call(struct weft__worker *worker) {
@@ -105,7 +124,7 @@ void weft__balance_call(struct weft__worker *worker) {
         weft__fence(seq_cst); // rule 4
         weft__monitor_notice(worker->runtime);
     }
-    call(worker->runtime, worker->index);
+    call(worker);
 }
 
 bool weft__balance_look(struct weft__worker *worker, struct weft__overdue *overdue) {
@@ -114,7 +133,7 @@ bool weft__balance_look(struct weft__worker *worker, struct weft__overdue *overd
     bool is_overdue = has_some && overdue->has_some && stamp == overdue->stamp;
     *overdue = (struct weft__overdue){stamp, has_some};
     if (is_overdue)
-        call(worker->runtime, worker->index);
+        call(worker);
     return has_some;
 }
 
@@ -138,28 +157,32 @@ static bool steal_from(struct weft__worker *self, struct weft__worker *victim) {
     return true;
 }
 
-static void pause_between_looks(struct weft__worker *self, int look) {
+// False: no further look. Time stands while a simulated worker looks, and the victim does not run:
+// the driver says who of the two would have been quicker.
+static bool pause_between_looks(struct weft__worker *self, int look) {
+    if (self->driver->class->beside)
+        return choose(self, WEFT__PICK_STEAL, 2) == 0;
     int64_t until = weft__clock_monotonic_ns() + (FIRST_LOOK_NS << look);
     do
         weft__os_yield(); // with fewer processors than workers the victim may need this one
     while (weft__clock_monotonic_ns() < until && !weft__load(&self->inbox, relaxed));
+    return true;
 }
 
 enum found { NOTHING, SOMETHING, STOLEN };
 
 // One look at all others; `is_first`: there is nothing yet to compare with.
 static enum found look(struct weft__worker *self, bool is_first) {
-    struct weft__runtime *runtime = self->runtime;
     enum found found = NOTHING;
-    for (uint32_t i = 1; i < runtime->worker_count; i++) {
-        uint32_t index = (self->index + i) % runtime->worker_count;
-        struct weft__worker *victim = runtime->workers[index];
+    uint32_t first = choose_other(self);
+    for (uint32_t i = 1; i < self->runtime->worker_count; i++) {
+        struct weft__worker *victim = other(self, first, i);
         if (weft__unstarted_free_count(victim->unstarted) == 0)
             continue;
         uint64_t stamp = weft__unstarted_stamp(victim->unstarted);
-        if (!is_first && self->seen[index] == stamp && steal_from(self, victim))
+        if (!is_first && self->seen[victim->index] == stamp && steal_from(self, victim))
             return STOLEN;
-        self->seen[index] = stamp;
+        self->seen[victim->index] = stamp;
         found = SOMETHING;
     }
     return found;
@@ -173,7 +196,8 @@ static bool is_wanted(struct weft__worker *self) {
 static bool search(struct weft__worker *self) {
     enum found found = look(self, true);
     for (int i = 0; found == SOMETHING && i < LOOKS && !is_wanted(self); i++) {
-        pause_between_looks(self, i);
+        if (!pause_between_looks(self, i))
+            break;
         found = look(self, false);
     }
     return found == STOLEN;
@@ -191,7 +215,7 @@ static bool have_others(struct weft__worker *self) {
 // The end of a search: rule 3. There is also enough for two when the loot is more than one task.
 static void pass_on(struct weft__worker *worker) {
     if (weft__unstarted_free_count(worker->unstarted) > 1 || have_others(worker))
-        call(worker->runtime, worker->index);
+        call(worker);
 }
 
 // The worker is counted as searching.
@@ -223,7 +247,8 @@ void weft__balance_fall_asleep(struct weft__runtime *runtime) {
 static int64_t watch_until(struct weft__worker *worker, int64_t until_ns) {
     struct weft__balance *balance = &worker->runtime->balance;
     int64_t pause = weft__load(&balance->pause_ns, relaxed);
-    int64_t at = weft__clock_monotonic_ns() + (pause > PAUSE_MIN_NS ? pause : PAUSE_MIN_NS);
+    int64_t now = worker->driver->class->now(worker->driver, WEFT__MONOTONIC);
+    int64_t at = now + (pause > PAUSE_MIN_NS ? pause : PAUSE_MIN_NS);
     worker->is_watching = true;
     weft__fetch_add(&balance->watching, 1, relaxed);
     return at < until_ns ? at : until_ns;

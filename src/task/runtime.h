@@ -109,7 +109,9 @@ struct weft__runtime *weft__runtime_now(void);
 // In the child of a fork there is none.
 void weft__runtime_after_fork(void);
 
-// Starts one worker with a driver that the caller made, on defaults; takes it, even on failure.
-int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *driver);
+// Starts with a driver that the caller made, on defaults; takes it, even on failure. More workers
+// than one need a driver that makes others beside it: they all run on the calling thread.
+int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *driver,
+                           uint32_t workers);
 
 #endif

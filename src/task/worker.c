@@ -337,10 +337,16 @@ void weft__worker_stop(struct weft__worker *worker) {
 
 // ---- Making and ending ----------------------------------------------------------------------
 
-// The scheduler of worker 0 has a stack of its own, because the thread's belongs to task zero.
 static void schedule_forever(void *arg) {
     for (;;)
         turn(arg);
+}
+
+// Worker 0 needs it because the thread's stack belongs to task zero, simulated workers because they
+// share the thread.
+void weft__worker_make_scheduler(struct weft__worker *worker) {
+    weft__context_make(&worker->context, worker->stack.low, worker->stack.size, worker->stack.top,
+                       schedule_forever, worker);
 }
 
 int weft__worker_init(struct weft__worker *worker, struct weft__runtime *runtime,
@@ -368,8 +374,7 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero) {
     zero->is_started = true;
     zero->wake_at = INT64_MAX;
     weft__context_adopt(&zero->context);
-    weft__context_make(&worker->context, worker->stack.low, worker->stack.size, worker->stack.top,
-                       schedule_forever, worker);
+    weft__worker_make_scheduler(worker);
     worker->zero = zero;
     weft__store(&zero->waiter.started_on, (uint16_t)weft__worker_number(worker), relaxed);
     weft__store(&worker->current, zero, release);

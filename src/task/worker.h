@@ -114,12 +114,14 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero);
 void weft__worker_release(struct weft__worker *worker, struct weft__task *zero,
                           struct weft__driver *driver);
 
+// Its scheduler as a context, on a stack of its own: where the thread's belongs to another one.
+void weft__worker_make_scheduler(struct weft__worker *worker);
 // The scheduler on the calling thread's own stack, until weft__worker_stop (any thread).
 void weft__worker_run(struct weft__worker *worker);
 void weft__worker_stop(struct weft__worker *worker);
 
-// The worker whose thread this is, or NULL. A task stays on its thread, so what is known of that
-// holds across a switch.
+// The worker whose thread this is, or NULL; of simulated workers, which share one, the one whose
+// turn it is. A task stays on its worker, so what is known of that holds across a switch.
 extern WEFT__THREAD_LOCAL struct weft__worker *weft__worker_here; // thread.c
 static inline struct weft__worker *weft__this_worker(void) {
     return weft__worker_here;

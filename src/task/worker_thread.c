@@ -94,6 +94,8 @@ int weft__worker_thread_start(struct weft__runtime *runtime, struct weft__worker
                               const struct weft__worker_plan *plan) {
     struct launch launch = {.runtime = runtime, .worker = worker, .plan = plan};
     char name[16];
+    if (weft__worker_is_virtual(runtime))
+        return weft__worker_virtual_start(runtime, worker, plan->stack_size);
     (void)snprintf(name, sizeof name, "weft-%u", weft__worker_number(worker));
     plan->cause[0] = '\0';
     struct weft__os_thread thread;
@@ -124,6 +126,11 @@ void weft__worker_threads_go(struct weft__runtime *runtime) {
 
 void weft__worker_threads_end(struct weft__runtime *runtime, uint32_t count) {
     uint32_t first = runtime->has_own_threads ? 0 : 1;
+    if (weft__worker_is_virtual(runtime)) {
+        for (uint32_t i = first; i < count; i++)
+            weft__worker_virtual_end(runtime->workers[i]);
+        return;
+    }
     if (weft__load(&runtime->up, relaxed) == WAITING)
         let(runtime, END);
     else

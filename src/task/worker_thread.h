@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The threads of those workers that have one of their own: made, let go together, ended together.
+// Simulated workers have none, and begin and end by the same calls: worker_virtual.c.
 #ifndef WEFT__WORKER_THREAD_H
 #define WEFT__WORKER_THREAD_H
 
@@ -26,5 +27,13 @@ void weft__worker_threads_go(struct weft__runtime *runtime);
 // Ends those of the first `count` workers that have threads, whether they were let go or not. There
 // are no tasks left.
 void weft__worker_threads_end(struct weft__runtime *runtime, uint32_t count);
+
+// In worker_virtual.c. Whether the workers of a runtime share the thread of task zero. If so: one
+// more of them, which runs once worker 0's driver waits; 0 or -ENOMEM. And its end, on the same
+// thread.
+bool weft__worker_is_virtual(const struct weft__runtime *runtime);
+int weft__worker_virtual_start(struct weft__runtime *runtime, struct weft__worker *worker,
+                               size_t stack_size);
+void weft__worker_virtual_end(struct weft__worker *worker);
 
 #endif

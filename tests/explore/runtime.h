@@ -16,7 +16,7 @@ static uint32_t others_done; // atomic
 
 static inline void runtime_start(void) {
     zero = weft__self();
-    EXPECT(weft__runtime_start_on(zero, explore_driver()) == 0);
+    EXPECT(weft__runtime_start_on(zero, explore_driver(), 1) == 0);
 }
 
 static inline void runtime_stop(void) {

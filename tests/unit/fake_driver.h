@@ -168,7 +168,7 @@ static inline void fake_reset(void) {
 static inline int fake_begin(void **state) {
     case_begin(state);
     fake_reset();
-    expect(weft__runtime_start_on(weft__self(), &fake.driver), 0);
+    expect(weft__runtime_start_on(weft__self(), &fake.driver, 1), 0);
     return 0;
 }
 

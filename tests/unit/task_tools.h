@@ -122,7 +122,7 @@ static inline int case_begin_on_sim(void **state) {
     case_begin(state);
     struct weft__driver *sim;
     expect(weft__sim_start(1, &sim, NULL), 0);
-    expect(weft__runtime_start_on(weft__self(), sim), 0);
+    expect(weft__runtime_start_on(weft__self(), sim, 1), 0);
     return 0;
 }
 
