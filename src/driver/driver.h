@@ -108,6 +108,7 @@ enum weft__choice {
     WEFT__PICK_YIELD,     // 1: yield before an operation for no reason
     WEFT__PICK_INLINE,    // 1: do not try inline, suspend
     WEFT__PICK_WORKER,    // which of n other workers is called, or searched, first
+    WEFT__PICK_TURN,      // by how many of n picks the turn of a worker is shorter
     WEFT__PICK_STEAL,     // 1: leave to their worker the unstarted tasks that were found
 };
 

@@ -19,6 +19,9 @@ enum { STREAM_NETWORK = 1, STREAM_SCHEDULER, STREAM_APPLICATION, STREAM_CHANCE }
 
 // One in so many: a yield or a suspension for no reason.
 enum { YIELD_EVERY = 16, SUSPEND_EVERY = 4 };
+// One in so many turns of a worker is longer than one pick: else the others would seldom get in
+// between two steps of a task.
+enum { LONG_EVERY = 4 };
 
 // One for the process, since it is a choice of the program's and not of one simulation.
 void (*weft__sim_deadlock)(struct weft__driver *d, const char *report);
@@ -178,6 +181,8 @@ static uint32_t choose(struct weft__sim *sim, enum weft__choice what, uint32_t n
     case WEFT__PICK_WORKER:
     case WEFT__PICK_STEAL:
         return (uint32_t)weft__rng_below(&sim->scheduler, n);
+    case WEFT__PICK_TURN:
+        return is_one_in(sim, LONG_EVERY) ? (uint32_t)weft__rng_below(&sim->scheduler, n) : n - 1;
     case WEFT__PICK_YIELD:
         return n > 1 && is_one_in(sim, YIELD_EVERY);
     case WEFT__PICK_INLINE:
@@ -189,6 +194,8 @@ static uint32_t choose(struct weft__sim *sim, enum weft__choice what, uint32_t n
 static uint32_t sim_choose(struct weft__driver *d, enum weft__choice what, uint32_t n) {
     struct weft__sim *sim = weft__sim_of(d);
     ASSERT(n >= 1);
+    if (what == WEFT__PICK_TURN && !weft__sim_is_shared(sim))
+        return 0; // nobody waits for its end
     uint32_t choice = choose(sim, what, n);
     weft__sim_trace(sim, WEFT__SIM_TRACE_CHOICE, (int64_t)what, choice);
     return choice;

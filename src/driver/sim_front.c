@@ -45,6 +45,10 @@ static struct weft__sim_front *find(struct weft__sim *sim, uint64_t n, uint64_t 
     return NULL;
 }
 
+bool weft__sim_is_shared(const struct weft__sim *sim) {
+    return weft__list_first(&sim->fronts) != weft__list_last(&sim->fronts);
+}
+
 // With one front alone there is nothing to choose, and nothing is drawn.
 struct weft__sim_front *weft__sim_front_pick(struct weft__sim *sim) {
     uint64_t count;
@@ -53,7 +57,7 @@ struct weft__sim_front *weft__sim_front_pick(struct weft__sim *sim) {
         return NULL;
     uint64_t choice = count > 1 ? weft__rng_below(&sim->scheduler, count) : 0;
     struct weft__sim_front *front = find(sim, choice, &count);
-    if (weft__list_first(&sim->fronts) != weft__list_last(&sim->fronts))
+    if (weft__sim_is_shared(sim))
         weft__sim_trace(sim, WEFT__SIM_TRACE_FRONT, front->number, 0);
     return front;
 }

@@ -427,6 +427,7 @@ struct weft__sim_front {
 int weft__sim_beside(struct weft__driver *d, weft__relay *relay, struct weft__driver **ret_driver);
 // Links it behind the others.
 void weft__sim_front_add(struct weft__sim *sim, struct weft__sim_front *front);
+bool weft__sim_is_shared(const struct weft__sim *sim); // there are several
 // By seed one of those whose wait can end; NULL: none can, before time moves.
 struct weft__sim_front *weft__sim_front_pick(struct weft__sim *sim);
 // When the first of their waits ends by itself, at the latest `until_ns`.

@@ -299,7 +299,7 @@ static void sleep_in_driver(struct weft__worker *worker) {
 
 static void turn(struct weft__worker *worker) {
     count(&worker->stats.turns);
-    worker->picks_left = WEFT__TURN;
+    worker->picks_left = WEFT__TURN - choose(worker, WEFT__PICK_TURN, WEFT__TURN);
     struct weft__task *first = pick(worker);
     if (first) {
         weft__context_switch(&worker->context, enter(worker, first));
