@@ -259,7 +259,8 @@ int weft__runtime_start_on(struct weft__waiter *self, struct weft__driver *drive
     weft__lock(&start_lock);
     bool runs = weft__load(&current, relaxed) != NULL;
     struct weft__worker_plan plan = {0};
-    int error = runs ? -EALREADY : start_on(self, driver, workers, false, &(weft_options){0}, &plan);
+    int error =
+        runs ? -EALREADY : start_on(self, driver, workers, false, &(weft_options){0}, &plan);
     weft__unlock(&start_lock);
     if (runs)
         driver->class->stop(driver);

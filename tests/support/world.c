@@ -51,10 +51,13 @@ bool world_has_tasks(void) {
     return !world_is("thread");
 }
 
-// With an even seed the simulator has several workers, so that whoever runs a few seeds runs both.
+int world_start_workers(unsigned workers) {
+    return weft__testing_start_workers(the_seed, workers);
+}
+
 int world_start(void) {
     if (world_is("sim"))
-        return weft__testing_start_workers(the_seed, the_seed % 2 == 0 ? SIM_WORKERS : 1);
+        return world_start_workers(the_seed % 2 == 0 ? SIM_WORKERS : 1);
     return weft__testing_start(the_driver, the_seed);
 }
 

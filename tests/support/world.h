@@ -17,8 +17,10 @@ uint64_t world_seed(void);
 bool world_is(const char *driver);
 bool world_has_tasks(void); // parties are tasks, not threads
 
-// Starts the runtime on this world's driver; on "thread" it starts nothing. As weft_start.
+// Starts the runtime on this world's driver; on "thread" it starts nothing. As weft_start. On "sim"
+// there are three workers if the seed is even, so that a few seeds try both; or as many as wanted.
 int world_start(void);
+int world_start_workers(unsigned workers);
 // The simulator's hash of all that has happened; 0 elsewhere.
 uint64_t world_trace_hash(void);
 

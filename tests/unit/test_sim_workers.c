@@ -5,7 +5,6 @@
 #include "dump_tools.h"
 
 #include "driver/sim.h"
-#include "weft_testing.h"
 
 enum { WORKERS = 3, SEEDS = 40 };
 
@@ -13,7 +12,8 @@ static uint64_t seed_now;
 
 static void start(unsigned workers, uint64_t seed) {
     seed_now = seed;
-    expect(weft__testing_start_workers(seed, workers), 0);
+    world_set("sim", seed);
+    expect(world_start_workers(workers), 0);
     expect(weft_worker_count(), (int)workers);
 }
 
@@ -21,7 +21,7 @@ static void start(unsigned workers, uint64_t seed) {
 static uint64_t live(unsigned workers, uint64_t seed, void (*scenario)(void)) {
     start(workers, seed);
     scenario();
-    uint64_t hash = weft__testing_trace_hash();
+    uint64_t hash = world_trace_hash();
     expect(weft_stop(INT64_MAX), 0);
     return hash;
 }
@@ -402,9 +402,10 @@ static void without_memory_none_of_them_starts(void **state) {
     (void)state;
     for (uint64_t n = 1;; n++) {
         size_t blocks = weft__alloc_living();
-        expect(weft__testing_fail("alloc", n, 0, -ENOMEM), 0);
-        int error = weft__testing_start_workers(1, WORKERS);
-        weft__testing_fail_none();
+        world_set("sim", 1);
+        weft__fail_arm(WEFT__FAIL_ALLOC, n, false, -ENOMEM);
+        int error = world_start_workers(WORKERS);
+        weft__fail_disarm();
         if (error == 0) {
             expect_that(n > 4 * WORKERS);
             break;
