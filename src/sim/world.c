@@ -51,6 +51,10 @@ static int read_link(const weft_sim *options, struct weft__sim_link *ret_link) {
     return weft__link_read(&link, ret_link);
 }
 
+static bool are_workers_valid(int workers) {
+    return workers >= 0 && workers <= WEFT__WORKERS_MAX;
+}
+
 static int start(struct weft__waiter *self, const weft_sim *options,
                  const struct weft__sim_link *link, uint64_t seed, uint64_t faults) {
     struct weft__driver *driver;
@@ -64,7 +68,9 @@ static int start(struct weft__waiter *self, const weft_sim *options,
     }
     weft__sim_link_all(driver, link);
     weft__faults_set(driver, options, faults);
-    error = weft__runtime_start_on(self, driver); // takes the driver, even on failure
+    // Takes the driver, even on failure.
+    error = weft__runtime_start_on(self, driver,
+                                   options->workers > 0 ? (uint32_t)options->workers : 1);
     if (error < 0)
         return error;
     weft__world.driver = driver;
@@ -85,7 +91,7 @@ int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void 
         return -EALREADY;
     if (sim)
         memcpy(&options, sim, size < sizeof options ? size : sizeof options);
-    if (!sim || !fn || read_link(&options, &link) < 0 ||
+    if (!sim || !fn || !are_workers_valid(options.workers) || read_link(&options, &link) < 0 ||
         weft__report_seed(options.seed, &seed) < 0 || weft__faults_read(&options, &faults) < 0 ||
         weft__fail_read(&options) < 0)
         return -EINVAL;
