@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A worker: one thread that runs tasks, their timers and one driver. Its state is its own, but for
-// what stands behind "Everybody's" below: the doors for other threads.
+// what stands behind "Everybody's" below: the doors for other threads. (Simulated workers share a
+// thread, one at a time: worker_virtual.c. To each the others are other threads all the same.)
 #ifndef WEFT__WORKER_H
 #define WEFT__WORKER_H
 

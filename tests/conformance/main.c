@@ -16,13 +16,14 @@ static const char usage[] =
     "  --driver NAME   thread, epoll, uring or sim; repeatable; all four by default\n"
     "  --case GLOB     only cases whose name matches; repeatable\n"
     "  --list          prints the cases and does nothing\n"
-    "  --seed N        of the simulator and of random cases; 1 by default\n"
+    "  --seed N        of the simulator and of random cases; 1 by default. The simulator has\n"
+    "                  three workers if it is even, else one\n"
     "  --seeds N       how many seeds a case runs with on the simulator; 5 by default\n"
     "  --jobs N        processes at once; 2 by default\n"
     "  --repeat N      goes through everything N times, with other seeds each time\n"
     "  --matrix FILE   writes the matrix there instead of to the terminal\n"
     "  --slowest N     prints which N took longest\n"
-    "Environment: WEFT_WORKERS of each runtime (2), but for cases that choose it themselves;\n"
+    "Environment: WEFT_WORKERS of each real runtime (2), but for cases that choose it themselves;\n"
     "WEFT_TEST_SCALE multiplies repetitions, WEFT_TEST_TIMEOUT is a case's limit in seconds (30),\n"
     "WEFT_TEST_SLOW is set where an emulator makes everything slower.\n";
 

@@ -110,6 +110,18 @@ static void idle_workers_steal(void **state) {
     expect_that(steals > 0);
 }
 
+// Who has left tasks to their worker looks again soon: in virtual time, or else, some time in a
+// hundred years, at a moment that is another one in each run.
+static void wait_for_late_thieves(void) {
+    start_many_at_once();
+    expect(weft_sleep(100 * 365 * 24 * WEFT_HOUR), 0);
+}
+
+static void a_thief_that_comes_again_does_so_in_virtual_time(void **state) {
+    (void)state;
+    with_many_seeds(WORKERS, wait_for_late_thieves);
+}
+
 static char order[64];
 static size_t order_length;
 
@@ -519,6 +531,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(a_task_runs_and_stays_where_it_was_placed),
         CASE(idle_workers_steal),
+        CASE(a_thief_that_comes_again_does_so_in_virtual_time),
         CASE(the_seed_says_whose_turn_it_is),
         CASE(another_seed_is_another_history),
         CASE(sleeps_on_all_workers_last_exactly_as_long_as_asked),
