@@ -79,7 +79,8 @@ typedef struct weft_sim {
     double loss, duplication, reordering;
     int mtu_bytes;
     /// Of the runtime, 1 to 1024, as if as many processors ran it: they take turns on the one
-    /// thread, and the seed says whose turn it is and who steals from whom. 0: 1.
+    /// thread, and the seed says whose turn it is and who steals from whom. 0: 1; with chaos 1 to
+    /// 4, by seed.
     int workers;
     /// 1: each run turns on about half of the faults below, and of loss, duplication and
     /// reordering, that are 0, by seed, and at a rate by seed. What must never happen is set to -1.

@@ -3,6 +3,7 @@
 // One run from its start to its end.
 #include "sim/world.h"
 
+#include "base/rng.h"
 #include "base/text.h"
 #include "task/handle.h"
 #include "task/runtime.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <weft/debug.h>
 
-enum { STDERR = 2 };
+enum { STDERR = 2, CHAOS_WORKERS = 4 };
 
 struct weft__world weft__world;
 
@@ -55,6 +56,13 @@ static bool are_workers_valid(int workers) {
     return workers >= 0 && workers <= WEFT__WORKERS_MAX;
 }
 
+// Of the seed alone: they stay as they are when faults are left out to find which of them matter.
+static uint32_t workers_of(const weft_sim *options, uint64_t seed) {
+    if (options->workers > 0)
+        return (uint32_t)options->workers;
+    return options->chaos ? 1 + (uint32_t)(weft__mix64(seed) % CHAOS_WORKERS) : 1;
+}
+
 static int start(struct weft__waiter *self, const weft_sim *options,
                  const struct weft__sim_link *link, uint64_t seed, uint64_t faults) {
     struct weft__driver *driver;
@@ -68,9 +76,7 @@ static int start(struct weft__waiter *self, const weft_sim *options,
     }
     weft__sim_link_all(driver, link);
     weft__faults_set(driver, options, faults);
-    // Takes the driver, even on failure.
-    error = weft__runtime_start_on(self, driver,
-                                   options->workers > 0 ? (uint32_t)options->workers : 1);
+    error = weft__runtime_start_on(self, driver, workers_of(options, seed)); // takes the driver
     if (error < 0)
         return error;
     weft__world.driver = driver;

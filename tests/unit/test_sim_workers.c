@@ -3,11 +3,8 @@
 // balance.c: several simulated workers that share one thread. Each scenario runs with many seeds,
 // and once more with each to compare the histories.
 #include "dump_tools.h"
-#include "in_child.h"
 
 #include "driver/sim.h"
-
-#include <weft/sim.h>
 
 enum { WORKERS = 3, SEEDS = 40 };
 
@@ -411,92 +408,6 @@ static void a_dump_shows_the_tasks_of_all_workers(void **state) {
         (void)live(WORKERS, seed, look_at_all);
 }
 
-// ---- Simulations ----------------------------------------------------------------------------
-
-static int serve_at_7878(void *arg) {
-    int listener = opened(weft_tcp_listen("0.0.0.0:7878"));
-    weft_scope clients = {0};
-    int error;
-    (void)arg;
-    while ((error = weft_go(&clients, echo, weft_accept(listener))) == 0)
-        ;
-    expect(error, -ECANCELED); // the run is over
-    expect(weft_close(listener), 0);
-    return weft_join(&clients);
-}
-
-static int ask_server(void *arg) {
-    char back[5];
-    (void)arg;
-    int conn = opened(weft_tcp_connect("server:7878"));
-    expect(weft_write_all(conn, "hello", 5), 5);
-    expect(weft_read_exact(conn, back, 5), 5);
-    return weft_close(conn);
-}
-
-static int ask_from_all_workers(void *arg) {
-    weft_scope scope = {0};
-    (void)arg;
-    for (int i = 1; i <= WORKERS; i++)
-        go_on(i, &scope, ask_server, NULL);
-    return weft_join(&scope);
-}
-
-static int hosts_world(weft_sim *sim, void *arg) {
-    expect(weft_worker_count(), WORKERS);
-    expect(weft_sim_host(sim, "server", "10.0.0.1", serve_at_7878, NULL), 0);
-    expect(weft_sim_host(sim, "client", "10.0.0.2", ask_from_all_workers, NULL), 0);
-    expect(weft_sleep(WEFT_MILLISECOND), 0); // the server listens
-    expect(weft_sim_wait(sim, "client"), 0);
-    *(uint64_t *)arg = weft_sim_hash(sim);
-    return 0;
-}
-
-static void a_simulation_has_as_many_as_it_asks_for(void **state) {
-    (void)state;
-    uint64_t hash, again;
-    for (uint64_t seed = 1; seed <= times(SEEDS); seed++) {
-        weft_sim sim = {.seed = seed, .workers = WORKERS};
-        expect(weft_sim_run(&sim, hosts_world, &hash), 0);
-        expect(weft_sim_run(&sim, hosts_world, &again), 0);
-        expect_that(hash == again);
-    }
-    expect(weft_sim_run(&(weft_sim){.workers = -1}, hosts_world, &hash), -EINVAL);
-    expect(weft_sim_run(&(weft_sim){.workers = 1025}, hosts_world, &hash), -EINVAL);
-}
-
-static int accept_in_vain(void *arg) {
-    int listener = opened(weft_tcp_listen("127.0.0.1:0"));
-    (void)arg;
-    return weft_accept(listener);
-}
-
-static int stuck_world(weft_sim *sim, void *arg) {
-    weft_scope scope = {0};
-    (void)sim, (void)arg;
-    for (int i = 1; i <= WORKERS; i++)
-        go_on(i, &scope, accept_in_vain, NULL);
-    return weft_join(&scope);
-}
-
-static void run_stuck_world(void) {
-    (void)weft_sim_run(&(weft_sim){.workers = WORKERS}, stuck_world, NULL);
-}
-
-static void its_deadlock_report_has_the_tasks_of_all_workers(void **state) {
-    (void)state;
-    static char said[1 << 16];
-    int status = status_of_child(run_stuck_world, said, sizeof said);
-    (void)find(said, "3 operations wait; accept on descriptor");
-    (void)find(said, "; replay: WEFT_SIM_SEED=1 ");
-    for (int i = 1; i <= WORKERS; i++) {
-        char waits[64];
-        (void)snprintf(waits, sizeof waits, "waits on worker %d", i);
-        (void)find(said, waits);
-    }
-    expect_that(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-}
-
 // ---- Starting and ending --------------------------------------------------------------------
 
 static void without_memory_none_of_them_starts(void **state) {
@@ -541,8 +452,6 @@ int main(void) {
         CASE(weft_stop_ends_the_tasks_of_all_workers),
         CASE(when_no_worker_can_go_on_it_is_a_deadlock),
         CASE(a_dump_shows_the_tasks_of_all_workers),
-        CASE(a_simulation_has_as_many_as_it_asks_for),
-        CASE(its_deadlock_report_has_the_tasks_of_all_workers),
         CASE(without_memory_none_of_them_starts),
         CASE(one_that_never_ran_ends_too),
     };
