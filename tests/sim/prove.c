@@ -66,9 +66,10 @@ static const struct {
 };
 
 // How many calls there were to fail, or -1.
-static long fail_each(const char *kind, int error, int is_seen) {
+static long fail_each(const char *kind, int error, int is_seen, int workers) {
     for (long n = 1; n < NTH_MAX; n++) {
-        weft_sim sim = {.fail = kind, .fail_nth = (uint64_t)n, .fail_error = -error};
+        weft_sim sim = {
+            .workers = workers, .fail = kind, .fail_nth = (uint64_t)n, .fail_error = -error};
         struct outcome outcome = {0};
         error_made = -error;
         was_error_seen = 0;
@@ -89,16 +90,26 @@ static long fail_each(const char *kind, int error, int is_seen) {
     return -1;
 }
 
-static int prove_nth(const char *program) {
+// How many runs it took, or -1.
+static long fail_all(int workers) {
     long runs = 0;
     for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
         for (size_t j = 0; j < ERRORS && failures[i].errors[j] != 0; j++) {
-            long calls = fail_each(failures[i].kind, failures[i].errors[j], failures[i].is_seen);
+            long calls =
+                fail_each(failures[i].kind, failures[i].errors[j], failures[i].is_seen, workers);
             if (calls < 0)
-                return 1;
+                return -1;
             runs += calls + 1;
         }
-    printf("%s: each call failed with each error, one at a time: %ld runs\n", program, runs);
+    return runs;
+}
+
+static int prove_nth(const char *program) {
+    long one = fail_all(1), three = one < 0 ? -1 : fail_all(3), runs = one + three;
+    if (three < 0)
+        return 1;
+    printf("%s: each call failed with each error, with one worker and with three: %ld runs\n",
+           program, runs);
     return 0;
 }
 
