@@ -180,6 +180,15 @@ foreach(program echo chat relay)
     set_property(TEST sim.${program} sim.${program}_nth APPEND PROPERTY ENVIRONMENT WEFT_LOG=off)
 endforeach()
 
+# The programs of docs/simulation.md, which process.simulation runs.
+foreach(program bank bank_fixed)
+    add_executable(sim_${program} tests/sim/tutorial/${program}.c)
+    weft_compile(sim_${program})
+    set_target_properties(sim_${program} PROPERTIES OUTPUT_NAME ${program}
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/sim)
+    target_link_libraries(sim_${program} PRIVATE weft_static)
+endforeach()
+
 # --- nets: each tool must find the defect planted for it (`./dev check` begins with these) -----
 if(WEFT_SANITIZE OR WEFT_TEST_LAUNCHER MATCHES "valgrind")
     weft_programs(planted tests/planted tests/planted/*.c)

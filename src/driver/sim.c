@@ -262,7 +262,7 @@ static void init(struct weft__sim *sim, uint64_t seed) {
     weft__rng_seed(&sim->network, weft__mix64(seed + STREAM_NETWORK));
     weft__rng_seed(&sim->scheduler, weft__mix64(seed + STREAM_SCHEDULER));
     weft__rng_seed(&sim->application, weft__mix64(seed + STREAM_APPLICATION));
-    weft__rng_seed(&sim->chance, weft__mix64(seed + STREAM_CHANCE));
+    weft__sim_faults_init(sim, seed + STREAM_CHANCE);
     weft__list_init(&sim->sockets);
     weft__list_init(&sim->in_flight);
     weft__list_init(&sim->names);

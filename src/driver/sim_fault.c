@@ -57,6 +57,12 @@ void weft__sim_fault_set(struct weft__driver *d, enum weft__sim_fault fault, dou
     weft__sim_link_all(d, &link);
 }
 
+void weft__sim_faults_init(struct weft__sim *sim, uint64_t seed) {
+    weft__rng_seed(&sim->chance, weft__mix64(seed));
+    for (uint64_t i = 0; i < WEFT__SIM_FAULTS; i++)
+        weft__rng_seed(&sim->faults[i].rng, weft__mix64(weft__mix64(seed) + 1 + i));
+}
+
 // Each of those that are off is on with a chance of one half, at a quarter of its rate to four
 // times as much. Drawn for all in any case, so that one that is set or left out does not move the
 // others.
@@ -75,9 +81,8 @@ static void count(struct weft__sim *sim, enum weft__sim_fault fault) {
     weft__sim_trace(sim, WEFT__SIM_TRACE_FAULT, (int64_t)fault, 0);
 }
 
-// A fault that is off draws nothing, so that the others strike where they did.
 bool weft__sim_strikes_at(struct weft__sim *sim, enum weft__sim_fault fault, double rate) {
-    if (rate <= 0 || (double)(weft__rng_next(&sim->chance) >> 11) * 0x1p-53 >= rate)
+    if (rate <= 0 || (double)(weft__rng_next(&sim->faults[fault].rng) >> 11) * 0x1p-53 >= rate)
         return false;
     count(sim, fault);
     return true;
@@ -87,15 +92,20 @@ bool weft__sim_strikes(struct weft__sim *sim, enum weft__sim_fault fault) {
     return weft__sim_strikes_at(sim, fault, sim->faults[fault].rate);
 }
 
+uint64_t weft__sim_fault_below(struct weft__sim *sim, enum weft__sim_fault fault, uint64_t n) {
+    return weft__rng_below(&sim->faults[fault].rng, n);
+}
+
 size_t weft__sim_shorten(struct weft__sim *sim, enum weft__sim_fault fault, size_t size) {
     if (size < 2 || !weft__sim_strikes(sim, fault))
         return size;
-    return 1 + (size_t)weft__rng_below(&sim->chance, weft__rng_below(&sim->chance, 2) ? size : 2);
+    uint64_t most = weft__sim_fault_below(sim, fault, 2) ? size : 2;
+    return 1 + (size_t)weft__sim_fault_below(sim, fault, most);
 }
 
 // With one of the two, by turns of chance.
 int weft__sim_shortage(struct weft__sim *sim, enum weft__sim_fault fault, int one, int other) {
     if (!weft__sim_strikes(sim, fault))
         return 0;
-    return weft__rng_below(&sim->chance, 2) ? one : other;
+    return weft__sim_fault_below(sim, fault, 2) ? one : other;
 }

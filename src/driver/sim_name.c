@@ -175,7 +175,8 @@ static void answer_due(struct weft__sim *sim, struct weft__sim_event *event) {
 void weft__sim_resolve(struct weft__sim *sim, struct weft__op *op) {
     int64_t delay_ns = delay_of(sim, op->resolve->host);
     if (weft__sim_strikes(sim, WEFT__SIM_NAME_DELAYS))
-        delay_ns += (int64_t)weft__rng_below(&sim->chance, (uint64_t)SLOW_MAX_NS);
+        delay_ns +=
+            (int64_t)weft__sim_fault_below(sim, WEFT__SIM_NAME_DELAYS, (uint64_t)SLOW_MAX_NS);
     op->slot = (uint64_t)(weft__sim_now(sim) + delay_ns);
     weft__list_push_back(&sim->lookups, &op->link);
     sim->lookup_event.fire = answer_due;

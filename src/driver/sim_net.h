@@ -126,9 +126,12 @@ bool weft__sim_is_lost(struct weft__sim *sim, const struct weft__sim_way *way);
 
 // ---- Faults (sim_fault.c) ----
 
+void weft__sim_faults_init(struct weft__sim *sim, uint64_t seed);
 // Whether it happens this time: at the rate of this run, or at another. Counted if so.
 bool weft__sim_strikes(struct weft__sim *sim, enum weft__sim_fault fault);
 bool weft__sim_strikes_at(struct weft__sim *sim, enum weft__sim_fault fault, double rate);
+// More of the chance that belongs to a fault: a number from 0 to n - 1.
+uint64_t weft__sim_fault_below(struct weft__sim *sim, enum weft__sim_fault fault, uint64_t n);
 // The size, or if it strikes one from 1 to that.
 size_t weft__sim_shorten(struct weft__sim *sim, enum weft__sim_fault fault, size_t size);
 // 0, or if it strikes one of the two errors.
@@ -457,6 +460,7 @@ struct weft__sim {
     struct {
         double rate;
         uint64_t hits;
+        struct weft__rng rng; // its own, so that leaving one out leaves the others as they were
     } faults[WEFT__SIM_FAULTS];
 
     struct weft__sim_slot *slots; // by descriptor

@@ -30,7 +30,7 @@ void weft__sim_touch(struct weft__sim_socket *s, struct weft__sim_queue *queue) 
         return;
     }
     queue->later.fire = end_stall;
-    int64_t ns = (int64_t)weft__rng_below(&sim->chance, STALL_MAX_NS);
+    int64_t ns = (int64_t)weft__sim_fault_below(sim, WEFT__SIM_STALLS, STALL_MAX_NS);
     weft__sim_set(sim, &queue->later, weft__sim_now(sim) + ns);
 }
 

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# docs/simulation.md tells the truth: its program is the one in the tree, the seed that it names is
+# the first to break it, shrinking leaves the fault that it names, and the fixed one passes.
+# shellcheck source=tests/process/_lib.sh
+. "$(dirname "$0")/_lib.sh"
+doc=$WEFT_SOURCE/docs/simulation.md
+bank=$WEFT_BUILD/tests/sim/bank
+
+block() {
+    awk '/^```c$/ { inside = 1; next } inside && /^```$/ { exit } inside { print }' "$doc"
+}
+check "it shows bank.c as it is" cmp "$WEFT_SOURCE/tests/sim/tutorial/bank.c" <(block)
+check "seed 1 is well" "$bank"
+
+search() {
+    "$weft" sim run "$bank" --seeds 1000 --shrink >"$work/found" 2>&1
+    status=$?
+    equal 1 "$status"
+}
+check "weft sim run finds a seed that is not" search
+for line in 'seed 13 failed: ended by signal 6 (Aborted)' '1 of 3 faults make it fail: resets'; do
+    check "it says: $line" grep -q -x -F "$line" "$work/found"
+    check "and so does the text" grep -q -x -F "$line" "$doc"
+done
+
+replay() {
+    WEFT_SIM_SEED=13 WEFT_SIM_FAULTS=resets WEFT_SIM_LOG=$work/log "$bank" >/dev/null 2>&1
+    status=$?
+    equal 134 "$status"
+}
+check "the line replays it" replay
+while read -r line; do
+    check "the log says: $line" grep -q -F "$line" "$work/log"
+done < <(grep '^0\.[0-9]* ' "$doc")
+check "the fixed one passes" "$weft" sim run "${bank}_fixed" --seeds 1000
+finish
