@@ -256,7 +256,9 @@ static void a_deadlock_shows_every_task(void **state) {
     (void)state;
     static struct death death;
     die_of(deadlock_world, &death);
-    if (!strstr(death.said, "accept") || !strstr(death.said, "deadlock_world"))
+    bool has_frames = !strstr(death.said, "no backtrace: not on this machine"); // ucontext
+    if (!strstr(death.said, "task zero waits on worker 1 for 0.000 s: accept on handle ") ||
+        (has_frames && !strstr(death.said, "deadlock_world")))
         fail_msg("no task in: %s", death.said);
 }
 
