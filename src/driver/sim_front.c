@@ -10,8 +10,7 @@ static struct weft__sim_front *front_in(struct weft__list *link) {
 }
 
 void weft__sim_front_add(struct weft__sim *sim, struct weft__sim_front *front) {
-    struct weft__list *last = weft__list_last(&sim->fronts);
-    front->number = last != NULL ? front_in(last)->number + 1 : 0;
+    front->number = sim->front_count++;
     front->sim = sim;
     weft__list_init(&front->finished);
     weft__list_push_back(&sim->fronts, &front->link);

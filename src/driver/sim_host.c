@@ -43,7 +43,7 @@ static void init_ways(struct weft__sim *sim, uint32_t number) {
 // Ways move when the table grows; whoever needs one asks for it anew.
 static int grow(struct weft__sim *sim) {
     uint32_t capacity = sim->host_capacity > 0 ? 2 * sim->host_capacity : HOSTS_MIN;
-    struct weft__sim_host **hosts = weft__alloc(capacity * sizeof *hosts);
+    struct weft__sim_host **hosts = weft__alloc(capacity * sizeof(void *));
     struct weft__sim_way *ways = weft__alloc((size_t)capacity * capacity * sizeof *ways);
     if (hosts == NULL || ways == NULL) {
         weft__free(hosts);

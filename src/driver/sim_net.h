@@ -449,6 +449,7 @@ struct weft__sim_slot {
 struct weft__sim {
     struct weft__sim_front front; // the first, which is the machine's own
     struct weft__list fronts;     // all of them
+    uint32_t front_count;         // so far
     weft__relay *relay;
     uint64_t seed;
     WEFT__ATOMIC(int64_t) now; // any thread may read it
