@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Differential fuzzing: random scripts on the real loopback and in the simulator. What the real one
+// answers must be among what the simulator does.
+//   differential [--seed FIRST] [--scripts COUNT] [--seconds LIMIT]
+//
+// The real loopback is played in a hurry first: packets arrive there before the call returns that
+// sends them, almost always. The simulator is played settled, then in haste with several seeds.
+// When none of its outcomes is the real one, the real one is played again more and more slowly: a
+// difference is what is still there when there was time for everything.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "script.h"
+
+enum { HURRIES = 12 };
+
+static const int64_t SIM_SETTLE_NS = 2000000;
+static const int64_t settles_ns[] = {0, 300000, 3000000, 30000000};
+enum { SETTLES = sizeof settles_ns / sizeof *settles_ns };
+
+static struct { uint64_t scripts, steps, done, errors, slow, hurried; } totals;
+
+static void play(const struct script *script, const struct play *how, struct outcome *outcomes) {
+    int error = script_play(script, how, outcomes);
+    if (error == 0)
+        return;
+    fprintf(stderr, "differential: no driver: %s\n", strerror(-error));
+    exit(1);
+}
+
+static bool is_same(const struct script *script, const struct outcome *a, const struct outcome *b) {
+    return memcmp(a, b, (size_t)script->count * sizeof *a) == 0;
+}
+
+// In the simulator, in one of the ways that it may go.
+static bool is_allowed(const struct script *script, const struct outcome *real,
+                       struct outcome *ret_sim) {
+    play(script, &(struct play){.seed = 1, .settle_ns = SIM_SETTLE_NS}, ret_sim);
+    if (is_same(script, real, ret_sim))
+        return true;
+    struct outcome hurried[STEPS_MAX];
+    for (uint64_t seed = 2; seed < 2 + HURRIES; seed++) {
+        play(script, &(struct play){.seed = seed, .hurry = true}, hurried);
+        if (is_same(script, real, hurried)) {
+            totals.hurried++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool differs(const struct script *script, struct outcome *ret_real,
+                    struct outcome *ret_sim) {
+    for (int i = 0; i < SETTLES; i++) {
+        play(script, &(struct play){.is_real = true, .settle_ns = settles_ns[i]}, ret_real);
+        if (is_allowed(script, ret_real, ret_sim)) {
+            totals.slow += i > 0;
+            return false;
+        }
+    }
+    return true;
+}
+
+// Drops steps, from the end, as long as there is one without which it still differs.
+static void shrink(struct script *script) {
+    struct outcome real[STEPS_MAX], sim[STEPS_MAX];
+    for (bool is_smaller = true; is_smaller;) {
+        is_smaller = false;
+        for (int i = script->count - 1; i >= 0; i--) {
+            struct script less = *script;
+            script_drop(&less, i);
+            if (differs(&less, real, sim)) {
+                *script = less;
+                is_smaller = true;
+            }
+        }
+    }
+}
+
+static void report(struct script *script) {
+    struct outcome real[STEPS_MAX], sim[STEPS_MAX];
+    int count = script->count;
+    shrink(script);
+    (void)differs(script, real, sim);
+    printf("differential: script %llu differs; %d of its %d steps are enough:\n",
+           (unsigned long long)script->seed, script->count, count);
+    script_print(script, real, sim);
+    printf("replay: differential --seed %llu --scripts 1\n", (unsigned long long)script->seed);
+}
+
+static void count(const struct script *script, const struct outcome *real) {
+    totals.scripts++;
+    totals.steps += (uint64_t)script->count;
+    for (int i = 0; i < script->count; i++) {
+        totals.done += real[i].result != NOT_DONE;
+        totals.errors += real[i].result < 0;
+    }
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int compare(uint64_t first, uint64_t most, double limit_s) {
+    double began = seconds();
+    for (uint64_t seed = first; seed - first < most && seconds() - began < limit_s; seed++) {
+        struct script script;
+        struct outcome real[STEPS_MAX] = {0}, sim[STEPS_MAX] = {0};
+        script_make(&script, seed);
+        if (differs(&script, real, sim)) {
+            report(&script);
+            return 1;
+        }
+        count(&script, real);
+    }
+    printf("differential: %llu scripts from %llu, %llu steps, %llu on a socket, %llu of them "
+           "refused: no difference\n",
+           (unsigned long long)totals.scripts, (unsigned long long)first,
+           (unsigned long long)totals.steps, (unsigned long long)totals.done,
+           (unsigned long long)totals.errors);
+    printf("differential: %llu met a hurried simulation only, %llu a slow loopback only\n",
+           (unsigned long long)totals.hurried, (unsigned long long)totals.slow);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    uint64_t first = 1, most = UINT64_MAX;
+    double limit_s = 10;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--seed") == 0)
+            first = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--scripts") == 0)
+            most = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--seconds") == 0)
+            limit_s = strtod(argv[i + 1], NULL);
+    }
+    return compare(first, most, limit_s);
+}

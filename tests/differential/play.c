@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+// Plays a script on a driver. By attempts alone: each result of a system call is seen as it is, and
+// waiting is what the driver contract is tested for.
+//
+// What the real system leaves open is left out of the outcomes:
+// 1. Which port the system chooses: names are told by whose they are.
+// 2. How many bytes go into a buffer that is nearly full, and how many of them have arrived: from
+//    the first FILL or buffer size of a script on it is `loose`. Then of a read or write it counts
+//    only whether bytes moved. What the bytes are is checked all the same, and a DRAIN that ends
+//    has read all that was written.
+#include "script.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/address.h"
+#include "base/rng.h"
+#include "driver/driver.h"
+
+enum { BUF_SIZE = 16384, FILL_MAX = 16 << 20, ROUNDS_MAX = 200, IS_WRONG = 0xbad };
+
+struct place {
+    bool is_open, is_stream, is_connecting;
+    int fd;
+    struct weft__op connect; // its note of a connection that has begun
+    weft_addr peer;
+    uint64_t sent, received; // bytes of the stream
+};
+
+struct player {
+    const struct script *script;
+    const struct play *play;
+    struct weft__driver *d;
+    struct weft__rng rng;
+    struct place places[PLACES];
+    weft_addr loopback;
+    uint16_t ports[PORTS];
+    uint64_t serial;
+    bool is_loose;
+    int at; // the step
+};
+
+static int64_t now_ns(struct player *p) {
+    return p->d->class->now(p->d, WEFT__MONOTONIC);
+}
+
+static void wait_for(struct player *p, int64_t ns) {
+    int64_t until = now_ns(p) + ns;
+    while (now_ns(p) < until)
+        p->d->class->wait(p->d, until);
+}
+
+static void settle(struct player *p) {
+    if (!p->play->hurry)
+        wait_for(p, p->play->settle_ns);
+    else if (weft__rng_below(&p->rng, 2) == 0)
+        wait_for(p, (int64_t)weft__rng_below(&p->rng, 40000));
+}
+
+static int64_t ctl(struct player *p, enum weft__ctl_kind kind, const struct place *place, int value,
+                   weft_addr *addr) {
+    return p->d->class->ctl(
+        p->d, &(struct weft__ctl){.kind = kind, .fd = place->fd, .value = value, .addr = addr});
+}
+
+static int64_t set(struct player *p, const struct place *place, int option, int value) {
+    return p->d->class->ctl(p->d, &(struct weft__ctl){.kind = WEFT__CTL_SET,
+                                                      .fd = place->fd,
+                                                      .option = (enum weft__option)option,
+                                                      .value = value});
+}
+
+static void ignore(struct weft__op *op) {
+    (void)op;
+}
+
+static int64_t attempt(struct player *p, const struct place *place, struct weft__op *op) {
+    op->fd = place->fd;
+    op->serial = ++p->serial;
+    op->flags |= WEFT__OP_INSIST;
+    op->done = ignore;
+    return p->d->class->try(p->d, op);
+}
+
+// ---- Names ----------------------------------------------------------------------------------
+
+static weft_addr with_port(weft_addr addr, uint16_t port) {
+    return weft__address_make(WEFT_IPV4, weft__address_ip(&addr), port, 0);
+}
+
+static weft_addr any(uint16_t port) {
+    return weft__address_make(WEFT_IPV4, (const uint8_t[4]){0}, port, 0);
+}
+
+static weft_addr address_of(struct player *p, int target) {
+    weft_addr addr = with_port(p->loopback, 0);
+    if (target < TARGET_ANY)
+        return with_port(addr, p->ports[target - TARGET_PORT]);
+    if (target < TARGET_CHOSEN)
+        return any(p->ports[target - TARGET_ANY]);
+    if (target == TARGET_ANY_CHOSEN)
+        return any(0);
+    if (target >= TARGET_PLACE && p->places[target - TARGET_PLACE].is_open)
+        (void)ctl(p, WEFT__CTL_LOCAL, &p->places[target - TARGET_PLACE], 0, &addr);
+    return addr;
+}
+
+// The same number for what is the same name in both worlds: which address, and whose port.
+static uint64_t number_of(struct player *p, const weft_addr *addr) {
+    uint16_t port = weft__address_port(addr);
+    uint64_t ip = (uint64_t)weft__address_family(addr) << 40;
+    for (size_t i = 0; i < weft__address_ip_size(addr); i++)
+        ip = (ip & ~UINT64_C(0xffffffff00)) | ((ip & 0xffffff00) << 8) |
+             (uint64_t)weft__address_ip(addr)[i] << 8;
+    if (port == 0)
+        return ip;
+    for (int i = 0; i < PORTS; i++)
+        if (p->ports[i] == port)
+            return ip | (0xa0 + (uint64_t)i);
+    for (int i = 0; i < PLACES; i++) {
+        weft_addr local = {0};
+        if (p->places[i].is_open && ctl(p, WEFT__CTL_LOCAL, &p->places[i], 0, &local) == 0 &&
+            weft__address_port(&local) == port)
+            return ip | (0x10 + (uint64_t)i);
+    }
+    return ip | 1;
+}
+
+// The place at the other end, or NULL.
+static struct place *other_end(struct player *p, const struct place *place) {
+    weft_addr local, peer, theirs;
+    if (ctl(p, WEFT__CTL_LOCAL, place, 0, &local) != 0 ||
+        ctl(p, WEFT__CTL_PEER, place, 0, &peer) != 0)
+        return NULL;
+    for (int i = 0; i < PLACES; i++) {
+        struct place *other = &p->places[i];
+        if (other != place && other->is_open && other->is_stream &&
+            ctl(p, WEFT__CTL_LOCAL, other, 0, &theirs) == 0 &&
+            memcmp(&theirs, &peer, sizeof peer) == 0 &&
+            ctl(p, WEFT__CTL_PEER, other, 0, &theirs) == 0 &&
+            memcmp(&theirs, &local, sizeof local) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+// ---- Bytes ----------------------------------------------------------------------------------
+
+// The bytes of a stream depend on where they stand, those of a datagram on the step that sent it.
+static char byte_at(uint64_t offset) {
+    return (char)(offset * 31 + offset / 251);
+}
+
+static int64_t write_some(struct player *p, struct place *place, size_t size, weft_addr *peer) {
+    char buf[BUF_SIZE];
+    uint64_t first = place->is_stream ? place->sent : (uint64_t)p->at * 1000;
+    for (size_t i = 0; i < size; i++)
+        buf[i] = byte_at(first + i);
+    struct iovec iov = {buf, size};
+    struct weft__op op = {.kind = peer != NULL ? WEFT__OP_SENDMSG : WEFT__OP_WRITE,
+                          .iov = &iov,
+                          .count = 1,
+                          .peer = peer};
+    int64_t n = attempt(p, place, &op);
+    place->sent += n > 0 ? (uint64_t)n : 0;
+    return n;
+}
+
+static uint64_t hash_of(const char *buf, int64_t size) {
+    uint64_t hash = 0;
+    for (int64_t i = 0; i < size; i++)
+        hash = weft__mix64(hash + (unsigned char)buf[i] + 1);
+    return hash & 0xffff;
+}
+
+static struct outcome read_some(struct player *p, struct place *place, size_t size,
+                                enum weft__op_kind kind, uint32_t flags) {
+    char buf[BUF_SIZE];
+    struct iovec iov = {buf, size};
+    weft_addr peer = {0};
+    struct weft__op op = {.kind = kind, .flags = flags, .iov = &iov, .count = 1, .peer = &peer};
+    struct outcome outcome = {.result = attempt(p, place, &op)};
+    if (outcome.result < 0)
+        return outcome;
+    if (kind == WEFT__OP_RECVMSG)
+        outcome.more = number_of(p, &peer) << 20 | (op.flags & WEFT__OP_TRUNCATED) << 16;
+    if (!place->is_stream) {
+        outcome.more |= hash_of(buf, outcome.result);
+        return outcome;
+    }
+    for (int64_t i = 0; i < outcome.result; i++)
+        if (buf[i] != byte_at(place->received + (uint64_t)i))
+            outcome.more = IS_WRONG;
+    place->received += flags & WEFT__OP_PEEK ? 0 : (uint64_t)outcome.result;
+    return outcome;
+}
+
+static struct outcome loosen(const struct player *p, const struct place *place,
+                             struct outcome outcome, bool is_write) {
+    bool is_open_ended = outcome.result > 0 || (is_write && outcome.result == -EAGAIN);
+    if (p->is_loose && place->is_stream && is_open_ended)
+        outcome.result = 1;
+    return outcome;
+}
+
+static struct outcome fill(struct player *p, struct place *place) {
+    int64_t n = -EAGAIN;
+    if (!place->is_stream)
+        return (struct outcome){NOT_DONE, 0};
+    p->is_loose = true;
+    for (size_t total = 0; total < FILL_MAX; total += (size_t)n)
+        if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
+            break;
+    return loosen(p, place, (struct outcome){n, 0}, true);
+}
+
+// A sender that was told of a full window may find out late that there is room again.
+static struct outcome drain(struct player *p, struct place *place) {
+    if (!place->is_stream)
+        return (struct outcome){NOT_DONE, 0};
+    const struct place *other = other_end(p, place);
+    struct outcome outcome = {0};
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        do
+            outcome = read_some(p, place, BUF_SIZE, WEFT__OP_READ, 0);
+        while (outcome.result > 0 && outcome.more == 0);
+        if (outcome.result != -EAGAIN || other == NULL || other->sent == place->received)
+            break;
+        wait_for(p, 2000000);
+    }
+    if (other != NULL && outcome.result == -EAGAIN && other->sent != place->received)
+        outcome.more = IS_WRONG;
+    return outcome;
+}
+
+// ---- Steps ----------------------------------------------------------------------------------
+
+static struct outcome open_at(struct player *p, struct place *place, bool is_stream) {
+    if (place->is_open)
+        return (struct outcome){NOT_DONE, 0};
+    struct weft__ctl make = {.kind = WEFT__CTL_SOCKET,
+                             .family = WEFT_IPV4,
+                             .type = is_stream ? WEFT__STREAM : WEFT__DATAGRAM};
+    int64_t fd = p->d->class->ctl(p->d, &make);
+    if (fd >= 0)
+        *place = (struct place){.is_open = true, .is_stream = is_stream, .fd = (int)fd};
+    return (struct outcome){fd >= 0 ? 0 : fd, 0};
+}
+
+// Begins a connection, or asks how the one went that has begun.
+static int64_t connect_to(struct player *p, struct place *place, int target) {
+    if (!place->is_connecting) {
+        place->peer = address_of(p, target);
+        if (!place->is_stream)
+            return ctl(p, WEFT__CTL_CONNECT, place, 0, &place->peer);
+        place->connect = (struct weft__op){.kind = WEFT__OP_CONNECT};
+    }
+    place->connect.peer = &place->peer;
+    int64_t result = attempt(p, place, &place->connect);
+    if (result == -EAGAIN) {
+        settle(p);
+        result = attempt(p, place, &place->connect);
+    }
+    place->is_connecting = result == -EAGAIN;
+    if (result == 0)
+        place->sent = place->received = 0;
+    return result;
+}
+
+static struct outcome accept_from(struct player *p, struct place *place) {
+    int i = 0;
+    while (i < PLACES && p->places[i].is_open)
+        i++;
+    if (i == PLACES)
+        return (struct outcome){NOT_DONE, 0};
+    weft_addr peer = {0};
+    struct weft__op op = {.kind = WEFT__OP_ACCEPT, .peer = &peer};
+    int64_t fd = attempt(p, place, &op);
+    if (fd < 0)
+        return (struct outcome){fd, 0};
+    p->places[i] = (struct place){.is_open = true, .is_stream = true, .fd = (int)fd};
+    return (struct outcome){i, number_of(p, &peer)};
+}
+
+static struct outcome name_of(struct player *p, const struct place *place,
+                              enum weft__ctl_kind kind) {
+    weft_addr addr = {0};
+    int64_t result = ctl(p, kind, place, 0, &addr);
+    return (struct outcome){result, result == 0 ? number_of(p, &addr) : 0};
+}
+
+static int64_t ready(struct player *p, const struct place *place) {
+    bool is_open_ended = p->is_loose && place->is_stream;
+    struct weft__op op = {.kind = WEFT__OP_READY,
+                          .events = WEFT__READABLE | (is_open_ended ? 0 : WEFT__WRITABLE)};
+    return attempt(p, place, &op);
+}
+
+static int64_t set_option(struct player *p, const struct place *place, const struct step *step) {
+    if (step->value == WEFT__OPT_SEND_BUFFER || step->value == WEFT__OPT_RECEIVE_BUFFER)
+        p->is_loose = true;
+    return set(p, place, step->value, step->extra);
+}
+
+static int64_t get_option(struct player *p, const struct place *place, int option) {
+    return p->d->class->ctl(p->d, &(struct weft__ctl){.kind = WEFT__CTL_GET,
+                                                      .fd = place->fd,
+                                                      .option = (enum weft__option)option});
+}
+
+static int64_t close_place(struct player *p, struct place *place) {
+    place->is_open = false;
+    return ctl(p, WEFT__CTL_CLOSE, place, 0, NULL);
+}
+
+static struct outcome move_bytes(struct player *p, struct place *place, const struct step *step) {
+    size_t size = (size_t)step->value;
+    weft_addr to;
+    switch (step->what) {
+    case WRITE:
+        return loosen(p, place, (struct outcome){write_some(p, place, size, NULL), 0}, true);
+    case SEND:
+        to = address_of(p, step->extra);
+        return loosen(p, place, (struct outcome){write_some(p, place, size, &to), 0}, true);
+    case READ:
+        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, 0), false);
+    case PEEK:
+        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, WEFT__OP_PEEK), false);
+    case RECEIVE:
+        return loosen(p, place, read_some(p, place, size, WEFT__OP_RECVMSG, 0), false);
+    case FILL:
+        return fill(p, place);
+    default:
+        return drain(p, place);
+    }
+}
+
+static struct outcome do_step(struct player *p, const struct step *step) {
+    struct place *place = &p->places[step->place];
+    weft_addr addr;
+    if (step->what == OPEN_STREAM || step->what == OPEN_DATAGRAM)
+        return open_at(p, place, step->what == OPEN_STREAM);
+    if (!place->is_open)
+        return (struct outcome){NOT_DONE, 0};
+    switch (step->what) {
+    case BIND:
+        addr = address_of(p, step->value);
+        return (struct outcome){ctl(p, WEFT__CTL_BIND, place, 0, &addr), 0};
+    case LISTEN:
+        return (struct outcome){ctl(p, WEFT__CTL_LISTEN, place, step->value, NULL), 0};
+    case CONNECT:
+        return (struct outcome){connect_to(p, place, step->value), 0};
+    case ACCEPT:
+        return accept_from(p, place);
+    case SHUT:
+        return (struct outcome){ctl(p, WEFT__CTL_SHUTDOWN, place, step->value, NULL), 0};
+    case CLOSE:
+        return (struct outcome){close_place(p, place), 0};
+    case SET:
+        return (struct outcome){set_option(p, place, step), 0};
+    case GET:
+        return (struct outcome){get_option(p, place, step->value), 0};
+    case LOCAL:
+        return name_of(p, place, WEFT__CTL_LOCAL);
+    case PEER:
+        return name_of(p, place, WEFT__CTL_PEER);
+    case READY:
+        return (struct outcome){ready(p, place), 0};
+    default:
+        return move_bytes(p, place, step);
+    }
+}
+
+// ---- The whole ------------------------------------------------------------------------------
+
+// Ports that are free on every address. The loopback address is the script's own, so that those
+// that its connections leave in TIME_WAIT are in nobody's way.
+static void choose_names(struct player *p) {
+    uint64_t n = weft__mix64(p->script->seed);
+    const uint8_t ip[] = {127, (uint8_t)(1 + n % 250), (uint8_t)(n >> 8),
+                          (uint8_t)(1 + n / 65536 % 250)};
+    p->loopback = weft__address_make(WEFT_IPV4, ip, 0, 0);
+    struct place probes[PORTS] = {0};
+    for (int i = 0; i < PORTS; i++) {
+        weft_addr addr = any(0);
+        (void)open_at(p, &probes[i], true);
+        (void)ctl(p, WEFT__CTL_BIND, &probes[i], 0, &addr);
+        (void)ctl(p, WEFT__CTL_LOCAL, &probes[i], 0, &addr);
+        p->ports[i] = weft__address_port(&addr);
+    }
+    for (int i = 0; i < PORTS; i++)
+        (void)close_place(p, &probes[i]);
+}
+
+// Resets what is open, so that it leaves nothing behind.
+static void close_all(struct player *p) {
+    for (int i = 0; i < PLACES; i++)
+        if (p->places[i].is_open) {
+            (void)set(p, &p->places[i], WEFT__OPT_LINGER_ZERO, 1);
+            (void)close_place(p, &p->places[i]);
+        }
+}
+
+int script_play(const struct script *script, const struct play *play, struct outcome *outcomes) {
+    struct player p = {.script = script, .play = play};
+    weft__rng_seed(&p.rng, weft__mix64(play->seed));
+    int error =
+        play->is_real ? weft__thread_start(&p.d, NULL) : weft__sim_start(play->seed, &p.d, NULL);
+    if (error != 0)
+        return error;
+    choose_names(&p);
+    for (p.at = 0; p.at < script->count; p.at++) {
+        outcomes[p.at] = do_step(&p, &script->steps[p.at]);
+        settle(&p);
+    }
+    close_all(&p);
+    p.d->class->stop(p.d);
+    return 0;
+}
