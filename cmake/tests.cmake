@@ -4,6 +4,7 @@
 #   conformance   tests/conformance/*.c                   public headers and tests/support only
 #   explore.NAME  tests/explore/NAME.c                    interleavings of src/task (explore.cmake)
 #   sim.NAME      tests/sim/NAME.c                        programs in simulations, seed after seed
+#   sim.differential  tests/differential/*.c              the simulator against the real loopback
 #   process.NAME  tests/process/NAME.sh or .py            the built programs against foreign peers
 #   style, layering, exports, headers, install            the tree and the artefacts themselves
 # Exit status 77 means skipped, with the reason printed.
@@ -188,6 +189,16 @@ foreach(program bank bank_fixed)
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/sim)
     target_link_libraries(sim_${program} PRIVATE weft_static)
 endforeach()
+
+# The real loopback and the simulator, compared for 10 s; `./dev soak` compares for longer.
+file(GLOB differential_sources CONFIGURE_DEPENDS tests/differential/*.c)
+add_executable(differential ${differential_sources})
+weft_compile(differential)
+weft_use_gnu_interfaces(differential)
+set_target_properties(differential PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/differential)
+target_link_libraries(differential PRIVATE weft_static weft_internal)
+weft_test(sim.differential sim 120 ${WEFT_TEST_LAUNCHER} $<TARGET_FILE:differential>)
 
 # --- nets: each tool must find the defect planted for it (`./dev check` begins with these) -----
 if(WEFT_SANITIZE OR WEFT_TEST_LAUNCHER MATCHES "valgrind")

@@ -106,6 +106,7 @@ def may_include(path, target):
     if target.startswith(folder):
         return None
     if path.startswith(("tests/unit/", "tests/support/", "tests/cross/", "tests/explore/",
+                        "tests/differential/",
                         "bench/micro/")):
         return None
     if path.startswith("tests/conformance/") and target.startswith("tests/support/"):

@@ -276,7 +276,7 @@ static int local_name(const struct weft__sim_socket *s, const struct weft__ctl *
 // A connection that is over has no peer any more, even if its descriptor is still open.
 static int peer_name(const struct weft__sim_socket *s, const struct weft__ctl *ctl) {
     bool is_over = s->type == WEFT__STREAM && s->tcp.state != WEFT__SIM_ESTABLISHED;
-    if (!s->is_connected || is_over)
+    if (!s->is_connected || is_over || s->remote.port == 0)
         return -ENOTCONN;
     *ctl->addr = weft__sim_show(s, &s->remote);
     return 0;

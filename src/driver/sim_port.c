@@ -275,6 +275,8 @@ static int score(const struct weft__sim_claim *claim, const struct weft__sim_nam
     int value = fit(&claim->local, s->options[WEFT__OPT_V6ONLY], to);
     if (!s->is_connected || value == 0)
         return value;
+    if (claim->remote.port == 0) // connected to an address alone, as Linux lets datagram sockets be
+        return memcmp(claim->remote.ip, from->ip, sizeof from->ip) == 0 ? value + 2 : 0;
     return weft__sim_same_name(&claim->remote, from) ? value + 4 : 0;
 }
 

@@ -131,7 +131,7 @@ int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer) {
     if (error != 0)
         return error;
     weft__sim_rename(s, &from, &to);
-    s->is_connected = to.port != 0;
+    s->is_connected = true; // to port 0 as well: that only has no name (sim_ctl.c)
     return 0;
 }
 
@@ -141,14 +141,15 @@ static int find_way(struct weft__sim_socket *s, const struct weft__op *op,
     int error = bind_if_needed(s);
     if (error != 0)
         return error;
-    if (op->kind == WEFT__OP_SENDMSG && op->peer != NULL)
+    bool is_to_peer = op->kind != WEFT__OP_SENDMSG || op->peer == NULL;
+    if (!is_to_peer)
         error = weft__sim_read_name(s, op->peer, false, to);
     else if (s->is_connected)
         *to = s->remote;
     else
         error = -EDESTADDRREQ;
-    if (error == 0 && to->port == 0)
-        error = -EINVAL;
+    if (error == 0 && to->port == 0 && !is_to_peer)
+        error = -EINVAL; // but what is connected to port 0 sends, to nobody
     if (error == 0 && weft__sim_is_broadcast(to) && !s->options[WEFT__OPT_BROADCAST])
         error = -EACCES;
     return error != 0 ? error : weft__sim_route(s, to, from);

@@ -18,7 +18,7 @@
 enum { HURRIES = 12 };
 
 static const int64_t SIM_SETTLE_NS = 2000000;
-static const int64_t settles_ns[] = {0, 300000, 3000000, 30000000};
+static const int64_t settles_ns[] = {0, 300000, 3000000, 20000000};
 enum { SETTLES = sizeof settles_ns / sizeof *settles_ns };
 
 static struct { uint64_t scripts, steps, done, errors, slow, hurried; } totals;
@@ -52,9 +52,9 @@ static bool is_allowed(const struct script *script, const struct outcome *real,
     return false;
 }
 
-static bool differs(const struct script *script, struct outcome *ret_real,
+static bool differs(const struct script *script, int settles, struct outcome *ret_real,
                     struct outcome *ret_sim) {
-    for (int i = 0; i < SETTLES; i++) {
+    for (int i = 0; i < settles; i++) {
         play(script, &(struct play){.is_real = true, .settle_ns = settles_ns[i]}, ret_real);
         if (is_allowed(script, ret_real, ret_sim)) {
             totals.slow += i > 0;
@@ -72,7 +72,7 @@ static void shrink(struct script *script) {
         for (int i = script->count - 1; i >= 0; i--) {
             struct script less = *script;
             script_drop(&less, i);
-            if (differs(&less, real, sim)) {
+            if (differs(&less, SETTLES - 1, real, sim)) {
                 *script = less;
                 is_smaller = true;
             }
@@ -83,10 +83,11 @@ static void shrink(struct script *script) {
 static void report(struct script *script) {
     struct outcome real[STEPS_MAX], sim[STEPS_MAX];
     int count = script->count;
+    printf("differential: script %llu differs\n", (unsigned long long)script->seed);
+    fflush(stdout);
     shrink(script);
-    (void)differs(script, real, sim);
-    printf("differential: script %llu differs; %d of its %d steps are enough:\n",
-           (unsigned long long)script->seed, script->count, count);
+    (void)differs(script, SETTLES, real, sim);
+    printf("differential: %d of its %d steps are enough:\n", script->count, count);
     script_print(script, real, sim);
     printf("replay: differential --seed %llu --scripts 1\n", (unsigned long long)script->seed);
 }
@@ -112,7 +113,7 @@ static int compare(uint64_t first, uint64_t most, double limit_s) {
         struct script script;
         struct outcome real[STEPS_MAX] = {0}, sim[STEPS_MAX] = {0};
         script_make(&script, seed);
-        if (differs(&script, real, sim)) {
+        if (differs(&script, SETTLES, real, sim)) {
             report(&script);
             return 1;
         }

@@ -209,6 +209,9 @@ static struct outcome fill(struct player *p, struct place *place) {
     if (!place->is_stream)
         return (struct outcome){NOT_DONE, 0};
     p->is_loose = true;
+    if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
+        return loosen(p, place, (struct outcome){n, 0}, true);
+    wait_for(p, 200000); // whoever has closed answers the first bytes with a reset
     for (size_t total = 0; total < FILL_MAX; total += (size_t)n)
         if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
             break;
@@ -248,10 +251,20 @@ static struct outcome open_at(struct player *p, struct place *place, bool is_str
     return (struct outcome){fd >= 0 ? 0 : fd, 0};
 }
 
+// A liberty of the simulator: it refuses the stream that connects to its own port, where Linux
+// joins it to itself (RFC 9293 section 3.5, simultaneous open). No program means to.
+static bool is_own_port(struct player *p, const struct place *place, const weft_addr *peer) {
+    weft_addr local = {0};
+    return ctl(p, WEFT__CTL_LOCAL, place, 0, &local) == 0 && weft__address_port(&local) != 0 &&
+           weft__address_port(&local) == weft__address_port(peer);
+}
+
 // Begins a connection, or asks how the one went that has begun.
 static int64_t connect_to(struct player *p, struct place *place, int target) {
     if (!place->is_connecting) {
         place->peer = address_of(p, target);
+        if (place->is_stream && is_own_port(p, place, &place->peer))
+            return NOT_DONE;
         if (!place->is_stream)
             return ctl(p, WEFT__CTL_CONNECT, place, 0, &place->peer);
         place->connect = (struct weft__op){.kind = WEFT__OP_CONNECT};
@@ -412,7 +425,8 @@ int script_play(const struct script *script, const struct play *play, struct out
     choose_names(&p);
     for (p.at = 0; p.at < script->count; p.at++) {
         outcomes[p.at] = do_step(&p, &script->steps[p.at]);
-        settle(&p);
+        if (outcomes[p.at].result != NOT_DONE)
+            settle(&p);
     }
     close_all(&p);
     p.d->class->stop(p.d);
