@@ -116,7 +116,9 @@ static int set_source(const struct weft__sim_socket *s, const struct weft__sim_n
 int weft__sim_route(const struct weft__sim_socket *s, struct weft__sim_name *to,
                     struct weft__sim_name *ret_from) {
     bool is_v4 = weft__sim_is_v4(to);
-    if (weft__sim_is_wildcard(to))
+    if (weft__sim_is_wildcard(to) && is_v4 && !weft__sim_is_wildcard(&s->local))
+        memcpy(to->ip, s->local.ip, sizeof to->ip); // 0.0.0.0 is the socket's own address, if it
+    else if (weft__sim_is_wildcard(to))             // has one (ip_route_output_key in Linux)
         set_loopback(to, is_v4);
     bool is_here = weft__sim_is_local(s->host, to);
     bool has_way = is_here || weft__sim_host_ip(s->host, is_v4) != NULL;

@@ -35,6 +35,28 @@ static struct sock open_udp(weft_addr *ret_addr) {
     return open_bound(WEFT__DATAGRAM, ret_addr);
 }
 
+// udp(7) on Linux: port 0 is nobody's, so there is no name to tell, but the socket is connected.
+static void a_socket_may_be_connected_to_port_0(void **state) {
+    (void)state;
+    struct sock s = open_socket(WEFT__DATAGRAM);
+    weft_addr nobody = loopback(0);
+    assert_int_equal(ctl(WEFT__CTL_CONNECT, s, 0, &nobody), 0);
+    assert_int_equal(peer_of(s), -ENOTCONN);
+    assert_int_equal(try_write(s), 1);
+    assert_int_equal(shut(s, WEFT__SHUT_BOTH), 0);
+    close_socket(s);
+}
+
+static void the_wildcard_is_the_address_that_a_socket_is_bound_to(void **state) {
+    (void)state;
+    struct sock s = open_socket(WEFT__DATAGRAM);
+    assert_int_equal(bind_to(s, v4(7, 0)), 0);
+    weft_addr anywhere = any4(9);
+    assert_int_equal(ctl(WEFT__CTL_CONNECT, s, 0, &anywhere), 0);
+    assert_true(same(name_of(s, WEFT__CTL_PEER), v4(7, 9)));
+    close_socket(s);
+}
+
 // A port where nobody is, but where somebody was a moment ago.
 static weft_addr dead_port(void) {
     weft_addr addr;
@@ -342,6 +364,8 @@ static void closing_drops_what_nobody_read(void **state) {
 
 static const struct CMUnitTest cases[] = {
     CASE(a_fresh_socket_has_nobody_to_send_to),
+    CASE(a_socket_may_be_connected_to_port_0),
+    CASE(the_wildcard_is_the_address_that_a_socket_is_bound_to),
     CASE(datagrams_have_a_largest_size),
     CASE(an_empty_datagram_is_a_datagram),
     CASE(what_does_not_fit_is_cut_and_lost),
