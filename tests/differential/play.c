@@ -18,7 +18,13 @@
 #include "base/rng.h"
 #include "driver/driver.h"
 
-enum { BUF_SIZE = 16384, FILL_MAX = 16 << 20, ROUNDS_MAX = 200, ORPHAN_ROUNDS = 10, IS_WRONG = 0xbad };
+enum {
+    BUF_SIZE = 16384,
+    FILL_MAX = 16 << 20,
+    ROUNDS_MAX = 200,
+    ORPHAN_ROUNDS = 60,
+    IS_WRONG = 0xbad
+};
 
 struct place {
     bool is_open, is_stream, is_connecting;
