@@ -15,7 +15,7 @@
 
 #include "script.h"
 
-enum { HURRIES = 12 };
+enum { HURRIES = 12, SHRINK_S = 30 };
 
 static const int64_t SIM_SETTLE_NS = 2000000;
 static const int64_t settles_ns[] = {0, 300000, 3000000, 20000000};
@@ -64,12 +64,19 @@ static bool differs(const struct script *script, int settles, struct outcome *re
     return true;
 }
 
-// Drops steps, from the end, as long as there is one without which it still differs.
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// Drops steps, from the end, as long as there is one without which it still differs, and time.
 static void shrink(struct script *script) {
     struct outcome real[STEPS_MAX], sim[STEPS_MAX];
+    double until = seconds() + SHRINK_S;
     for (bool is_smaller = true; is_smaller;) {
         is_smaller = false;
-        for (int i = script->count - 1; i >= 0; i--) {
+        for (int i = script->count - 1; i >= 0 && seconds() < until; i--) {
             struct script less = *script;
             script_drop(&less, i);
             if (differs(&less, SETTLES - 1, real, sim)) {
@@ -99,12 +106,6 @@ static void count(const struct script *script, const struct outcome *real) {
         totals.done += real[i].result != NOT_DONE;
         totals.errors += real[i].result < 0;
     }
-}
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static int compare(uint64_t first, uint64_t most, double limit_s) {

@@ -21,7 +21,7 @@
 enum {
     BUF_SIZE = 16384,
     FILL_MAX = 16 << 20,
-    ROUNDS_MAX = 200,
+    ROUNDS_MAX = 100,
     ORPHAN_ROUNDS = 60,
     IS_WRONG = 0xbad
 };
