@@ -8,6 +8,9 @@
 //    the first FILL or buffer size of a script on it is `loose`. Then of a read or write it counts
 //    only whether bytes moved. What the bytes are is checked all the same, and a DRAIN that ends
 //    has read all that was written.
+// 3. When a full window opens again: Linux announces it late, or not at all to who has shut reading
+//    (tcp_cleanup_rbuf), and then a probe finds out after 200 ms. By then a reset may have come, so
+//    in a loose script a refused write says EPIPE or ECONNRESET.
 #include "script.h"
 
 #include <errno.h>
@@ -207,6 +210,8 @@ static struct outcome loosen(const struct player *p, const struct place *place,
     bool is_open_ended = outcome.result > 0 || (is_write && outcome.result == -EAGAIN);
     if (p->is_loose && place->is_stream && is_open_ended)
         outcome.result = 1;
+    if (p->is_loose && is_write && outcome.result == -ECONNRESET)
+        outcome.result = -EPIPE; // rule 3
     return outcome;
 }
 
