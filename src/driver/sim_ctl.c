@@ -265,7 +265,15 @@ static int bind_socket(struct weft__sim_socket *s, const struct weft__ctl *ctl) 
     int error = weft__sim_read_name(s, ctl->addr, true, &name);
     if (error == 0 && s->claim != NULL)
         error = -EINVAL;
-    return error != 0 ? error : weft__sim_bind(s, &name);
+    if (error == 0)
+        error = weft__sim_bind(s, &name);
+    if (error != -EADDRINUSE || s->claim != NULL)
+        return error;
+    // A connection that is over leaves a name to be asked for; a bind that fails takes its address.
+    uint16_t port = s->local.port;
+    s->local = weft__sim_wildcard(s->family);
+    s->local.port = port;
+    return error;
 }
 
 static int local_name(const struct weft__sim_socket *s, const struct weft__ctl *ctl) {

@@ -384,7 +384,25 @@ static void recvmsg_of_a_stream_names_no_peer(void **state) {
     close_pair(pair);
 }
 
+// inet_bind() in Linux: script 1291 of tests/differential found it.
+static void a_bind_that_fails_takes_the_address_of_what_was_reset(void **state) {
+    (void)state;
+    weft_addr addr;
+    struct sock listener = open_listener(1, &addr);
+    struct pair pair = open_pair_at(listener, &addr);
+    assert_int_equal(set_option(pair.server, WEFT__OPT_LINGER_ZERO, 1), 0);
+    close_socket(pair.server);
+    settle();
+    uint16_t port = port_of(pair.client);
+    assert_true(same(name_of(pair.client, WEFT__CTL_LOCAL), loopback(port)));
+    assert_int_equal(bind_to(pair.client, addr), -EADDRINUSE);
+    assert_true(same(name_of(pair.client, WEFT__CTL_LOCAL), any4(port)));
+    close_socket(pair.client);
+    close_socket(listener);
+}
+
 static const struct CMUnitTest cases[] = {
+    CASE(a_bind_that_fails_takes_the_address_of_what_was_reset),
     CASE(shutdown_of_reading_leaves_what_arrives_readable),
     CASE(shutdown_of_reading_ends_a_waiting_read),
     CASE(shutdown_of_writing_leaves_the_peers_answer_readable),
