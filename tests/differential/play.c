@@ -5,9 +5,9 @@
 // What the real system leaves open is left out of the outcomes:
 // 1. Which port the system chooses: names are told by whose they are.
 // 2. How many bytes go into a buffer that is nearly full, and how many of them have arrived: from
-//    the first FILL or buffer size of a script on it is `loose`. Then of a read or write it counts
-//    only whether bytes moved. What the bytes are is checked all the same, and a DRAIN that ends
-//    has read all that was written.
+//    the first FILL or buffer size of a script on it is `loose`. Then a read or write that moved
+//    bytes is as good as one that would wait, and readiness is not asked for. What the bytes are is
+//    checked all the same, and a DRAIN that ends has read all that was written.
 // 3. When a full window opens again for data that will be reset: Linux does not announce it to who
 //    has shut reading (tcp_cleanup_rbuf), and a probe finds out after 200 ms; in the simulator it
 //    opens at once. So a script is loose, or it shuts reading, whichever comes first.
@@ -21,13 +21,7 @@
 #include "base/rng.h"
 #include "driver/driver.h"
 
-enum {
-    BUF_SIZE = 16384,
-    FILL_MAX = 16 << 20,
-    QUIET_ROUNDS_MAX = 300,
-    QUIET_ROUNDS = 10,
-    IS_WRONG = 0xbad
-};
+enum { BUF_SIZE = 16384, FILL_MAX = 16 << 20, QUIET_ROUNDS_MAX = 300, QUIET_ROUNDS = 10 };
 
 struct place {
     bool is_open, is_stream, is_connecting;
@@ -206,8 +200,8 @@ static struct outcome read_some(struct player *p, struct place *place, size_t si
 }
 
 static struct outcome loosen(const struct player *p, const struct place *place,
-                             struct outcome outcome, bool is_write) {
-    bool is_open_ended = outcome.result > 0 || (is_write && outcome.result == -EAGAIN);
+                             struct outcome outcome) {
+    bool is_open_ended = outcome.result > 0 || outcome.result == -EAGAIN;
     if (p->is_loose && place->is_stream && is_open_ended)
         outcome.result = 1;
     return outcome;
@@ -219,12 +213,12 @@ static struct outcome fill(struct player *p, struct place *place) {
         return (struct outcome){NOT_DONE, 0};
     p->is_loose = true;
     if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
-        return loosen(p, place, (struct outcome){n, 0}, true);
+        return loosen(p, place, (struct outcome){n, 0});
     wait_for(p, 200000); // whoever has closed answers the first bytes with a reset
     for (size_t total = 0; total < FILL_MAX; total += (size_t)n)
         if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
             break;
-    return loosen(p, place, (struct outcome){n, 0}, true);
+    return loosen(p, place, (struct outcome){n, 0});
 }
 
 // A sender that was told of a full window may find out late that there is room again.
@@ -317,9 +311,9 @@ static struct outcome name_of(struct player *p, const struct place *place,
 }
 
 static int64_t ready(struct player *p, const struct place *place) {
-    bool is_open_ended = p->is_loose && place->is_stream;
-    struct weft__op op = {.kind = WEFT__OP_READY,
-                          .events = WEFT__READABLE | (is_open_ended ? 0 : WEFT__WRITABLE)};
+    if (p->is_loose && place->is_stream)
+        return NOT_DONE;
+    struct weft__op op = {.kind = WEFT__OP_READY, .events = WEFT__READABLE | WEFT__WRITABLE};
     return attempt(p, place, &op);
 }
 
@@ -355,16 +349,16 @@ static struct outcome move_bytes(struct player *p, struct place *place, const st
     weft_addr to;
     switch (step->what) {
     case WRITE:
-        return loosen(p, place, (struct outcome){write_some(p, place, size, NULL), 0}, true);
+        return loosen(p, place, (struct outcome){write_some(p, place, size, NULL), 0});
     case SEND:
         to = address_of(p, step->extra);
-        return loosen(p, place, (struct outcome){write_some(p, place, size, &to), 0}, true);
+        return loosen(p, place, (struct outcome){write_some(p, place, size, &to), 0});
     case READ:
-        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, 0), false);
+        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, 0));
     case PEEK:
-        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, WEFT__OP_PEEK), false);
+        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, WEFT__OP_PEEK));
     case RECEIVE:
-        return loosen(p, place, read_some(p, place, size, WEFT__OP_RECVMSG, 0), false);
+        return loosen(p, place, read_some(p, place, size, WEFT__OP_RECVMSG, 0));
     case FILL:
         return fill(p, place);
     default:

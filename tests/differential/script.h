@@ -64,7 +64,8 @@ struct outcome {
     uint64_t more;
 };
 
-enum { NOT_DONE = 1 << 30 }; // the result of a step for which there was no socket
+#define IS_WRONG (UINT64_C(1) << 60) // `more`: bytes that were not written, or not all of them
+enum { NOT_DONE = 1 << 30 };         // the result of a step for which there was no socket
 
 void script_make(struct script *script, uint64_t seed);
 void script_drop(struct script *script, int index);
