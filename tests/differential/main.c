@@ -21,7 +21,7 @@ static const int64_t SIM_SETTLE_NS = 2000000;
 static const int64_t settles_ns[] = {0, 300000, 3000000, 20000000};
 enum { SETTLES = sizeof settles_ns / sizeof *settles_ns };
 
-static struct { uint64_t scripts, steps, done, errors, slow, hurried; } totals;
+static struct { uint64_t scripts, steps, done, errors, slow, hurried, once; } totals;
 
 static void play(const struct script *script, const struct play *how, struct outcome *outcomes) {
     int error = script_play(script, how, outcomes);
@@ -90,6 +90,13 @@ static void shrink(struct script *script) {
     }
 }
 
+// The machine is not ours alone: other programs take ports, and Linux limits how many ICMP messages
+// it sends in a second. A difference that is the simulator's comes every time.
+static bool differs_again(const struct script *script) {
+    struct outcome real[STEPS_MAX], sim[STEPS_MAX];
+    return differs(script, SETTLES, real, sim) && differs(script, SETTLES, real, sim);
+}
+
 static void report(struct script *script) {
     struct outcome real[STEPS_MAX], sim[STEPS_MAX];
     int count = script->count;
@@ -118,8 +125,14 @@ static int compare(uint64_t first, uint64_t most, double limit_s) {
         struct outcome real[STEPS_MAX] = {0}, sim[STEPS_MAX] = {0};
         script_make(&script, seed);
         if (differs(&script, SETTLES, real, sim)) {
-            report(&script);
-            return 1;
+            if (differs_again(&script)) {
+                report(&script);
+                return 1;
+            }
+            totals.once++;
+            printf("differential: script %llu differed, and not again:\n",
+                   (unsigned long long)seed);
+            script_print(&script, real, sim);
         }
         count(&script, real);
     }
@@ -128,8 +141,10 @@ static int compare(uint64_t first, uint64_t most, double limit_s) {
            (unsigned long long)totals.scripts, (unsigned long long)first,
            (unsigned long long)totals.steps, (unsigned long long)totals.done,
            (unsigned long long)totals.errors);
-    printf("differential: %llu met a hurried simulation only, %llu a slow loopback only\n",
-           (unsigned long long)totals.hurried, (unsigned long long)totals.slow);
+    printf("differential: %llu met a hurried simulation only, %llu a slow loopback only; %llu "
+           "differed once\n",
+           (unsigned long long)totals.hurried, (unsigned long long)totals.slow,
+           (unsigned long long)totals.once);
     return 0;
 }
 
