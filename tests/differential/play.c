@@ -8,9 +8,10 @@
 //    the first FILL or buffer size of a script on it is `loose`. Then a read or write that moved
 //    bytes is as good as one that would wait, and readiness is not asked for. What the bytes are is
 //    checked all the same, and a DRAIN that ends has read all that was written.
-// 3. When a full window opens again for data that will be reset: Linux does not announce it to who
-//    has shut reading (tcp_cleanup_rbuf), and a probe finds out after 200 ms; in the simulator it
-//    opens at once. So a script is loose, or it shuts reading, whichever comes first.
+// 3. When a full window opens again for data that will be reset: on Linux that takes 200 ms (it
+// seems
+//    that who has shut reading announces no window, so that a probe has to find out); in the
+//    simulator it opens at once. So a script is loose, or it shuts reading, whichever comes first.
 #include "script.h"
 
 #include <errno.h>
