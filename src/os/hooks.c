@@ -48,46 +48,56 @@ int weft__os_at_thread_exit(void (*fn)(void *), void *arg) {
 
 // ---- The process has forked -----------------------------------------------------------------
 
-// Written under the lock and only ever appended to; read without it in the child, where the lock
-// may be held by a thread that is no more: an entry counts once `fork_count` was released behind
-// it.
-enum { FORK_CAPACITY = 8 };
-static void (*fork_fns[FORK_CAPACITY])(void);
+// Both lists are written under the lock and only ever appended to. That of forks is read without it
+// in the child, where the lock may be held by a thread that is no more: an entry counts once
+// `fork_count` was released behind it.
+enum { CAPACITY = 8 };
+static void (*fork_fns[CAPACITY])(void), (*exit_fns[CAPACITY])(void);
 static WEFT__ATOMIC(uint32_t) fork_count;
-static struct weft__lock fork_lock;
+static uint32_t exit_count;
+static struct weft__lock lock;
 
 static void run_fork_child(void) {
-    weft__store(&fork_lock.word, 0, relaxed);
+    weft__store(&lock.word, 0, relaxed);
     uint32_t count = weft__load(&fork_count, acquire);
     for (uint32_t i = 0; i < count; i++)
         fork_fns[i]();
 }
 
-static bool is_registered(void (*fn)(void), uint32_t count) {
+static bool is_registered(void (*fn)(void), void (*const fns[])(void), uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
-        if (fork_fns[i] == fn)
+        if (fns[i] == fn)
             return true;
     return false;
 }
 
 int weft__os_at_fork_child(void (*fn)(void)) {
     int error = 0;
-    weft__lock(&fork_lock);
+    weft__lock(&lock);
     uint32_t count = weft__load(&fork_count, relaxed);
-    if (!is_registered(fn, count)) {
-        ASSERT(count < FORK_CAPACITY);
+    if (!is_registered(fn, fork_fns, count)) {
+        ASSERT(count < CAPACITY);
         error = count == 0 ? -pthread_atfork(NULL, NULL, run_fork_child) : 0;
         if (error == 0) {
             fork_fns[count] = fn;
             weft__store(&fork_count, count + 1, release);
         }
     }
-    weft__unlock(&fork_lock);
+    weft__unlock(&lock);
     return error;
 }
 
 // ---- The process exits ----------------------------------------------------------------------
 
 int weft__os_at_exit(void (*fn)(void)) {
-    return atexit(fn) == 0 ? 0 : -ENOMEM; // atexit(3) fails for want of memory alone
+    int error = 0;
+    weft__lock(&lock);
+    if (!is_registered(fn, exit_fns, exit_count)) {
+        ASSERT(exit_count < CAPACITY);
+        error = atexit(fn) == 0 ? 0 : -ENOMEM; // it fails for want of memory alone
+        if (error == 0)
+            exit_fns[exit_count++] = fn;
+    }
+    weft__unlock(&lock);
+    return error;
 }

@@ -91,7 +91,7 @@ int weft__os_at_thread_exit(void (*fn)(void *), void *arg);
 // Calls `fn` in the child of every fork(2) from now on, in order of registration, before fork
 // returns there. Registering the same function again changes nothing.
 int weft__os_at_fork_child(void (*fn)(void));
-// Calls `fn` at exit(3).
+// Calls `fn` at exit(3), once, however often it was registered.
 int weft__os_at_exit(void (*fn)(void));
 
 // The environment, NULL when unset, empty, or when the process runs under AT_SECURE.

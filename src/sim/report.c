@@ -8,7 +8,6 @@
 #include "os/os.h"
 #include "task/worker.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +159,7 @@ int weft__report_seed(uint64_t given, uint64_t *ret_seed) {
 
 int weft__report_watch(struct weft__driver *driver) {
     const char *trace = weft__env("WEFT_SIM_TRACE"), *log = weft__env("WEFT_SIM_LOG");
-    int error = weft__os_at_exit(at_exit) < 0 ? -ENOMEM : 0;
+    int error = weft__os_at_exit(at_exit);
     if (error == 0 && trace)
         error = weft__sim_capture_open(driver, trace);
     return error == 0 && log ? weft__sim_log_open(driver, log) : error;

@@ -14,7 +14,6 @@
 
 static WEFT__ATOMIC(struct weft__runtime *) current;
 static struct weft__lock start_lock;
-static bool are_hooks_set; // guarded by start_lock
 
 // ---- At exit, and after a fork --------------------------------------------------------------
 
@@ -24,15 +23,6 @@ static void at_exit(void) {
     if (living > 0)
         weft__log(WEFT__LOG_WARN, "the process ends while %llu task%s alive",
                   (unsigned long long)living, living == 1 ? " was" : "s were");
-}
-
-static int set_hooks(void) {
-    if (are_hooks_set)
-        return 0;
-    if (weft__os_at_exit(at_exit) < 0)
-        return -ENOMEM;
-    are_hooks_set = true;
-    return 0;
 }
 
 void weft__runtime_after_fork(void) {
@@ -70,7 +60,7 @@ static struct weft__runtime *allocate(uint32_t count) {
         if (is_complete)
             runtime->workers[i]->index = i;
     }
-    if (is_complete && set_hooks() == 0) {
+    if (is_complete && weft__os_at_exit(at_exit) == 0) {
         weft__scope_init_root(&runtime->root);
         return runtime;
     }

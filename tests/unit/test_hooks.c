@@ -196,16 +196,38 @@ static void exit_with_3(void) {
     _exit(3);
 }
 
+static int exits;
+
+static void count_exit(void) {
+    exits++;
+}
+
+static void exit_with_count(void) {
+    _exit(exits);
+}
+
+// What was registered first runs last.
+static int register_exits(void) {
+    int error = weft__os_at_exit(exit_with_count);
+    for (int i = 0; error == 0 && i < 2; i++)
+        error = weft__os_at_exit(count_exit);
+    return error;
+}
+
+static void an_exit_hook_runs_once_however_often_it_was_registered(void **state) {
+    (void)state;
+    assert_int_equal(exit_status_of_self("twice", 0), 1);
+}
+
 static void exit_hooks_run_at_exit(void **state) {
     (void)state;
     assert_int_equal(exit_status_of_self("exit", 0), 3);
 }
 
 int main(int argc, char **argv) {
-    (void)argv;
     alarm(HANG_S);
     if (argc == 3)
-        return weft__os_at_exit(exit_with_3);
+        return strcmp(argv[1], "twice") == 0 ? register_exits() : weft__os_at_exit(exit_with_3);
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(the_last_function_registered_runs_when_the_thread_ends),
         cmocka_unit_test(a_function_that_registers_another_at_the_end_has_it_run),
@@ -214,6 +236,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_child_can_register_whatever_the_other_threads_were_doing),
         cmocka_unit_test(the_ninth_function_at_fork_is_our_own_bug),
         cmocka_unit_test(exit_hooks_run_at_exit),
+        cmocka_unit_test(an_exit_hook_runs_once_however_often_it_was_registered),
     };
     return cmocka_run_group_tests_name("hooks", cases, NULL, NULL);
 }
