@@ -83,7 +83,6 @@ struct weft__op {
     size_t count;
     weft_addr *peer; // borrowed until done
     struct weft__op_resolve *resolve;
-    uint32_t host; // where there is no descriptor: 0 is this machine, else one of the simulator's
 
     int64_t result;
     void (*done)(struct weft__op *op);
@@ -94,8 +93,8 @@ struct weft__op {
     struct weft__list link;
     uint64_t slot; // "operations are named by slot and generation": the name that this driver gave
     void *driver_data;
-    struct weft__driver *driver; // which has it
     bool is_pending;             // true from submit to done
+    struct weft__driver *driver; // the simulator's alone: which of its drivers it was submitted to
 };
 
 enum { WEFT__IOV_MAX = 64 }; // longer vectors are cut by the layer above (a short write is legal)
@@ -157,7 +156,7 @@ struct weft__ctl {
     weft_addr *addr;
     void *data;
     size_t size;
-    uint32_t host; // as an op's, of a new descriptor
+    uint32_t host; // of a new descriptor: 0 is this machine, else one of the simulator's
 };
 
 // Counters, written by the driver's thread alone, read by any.
@@ -193,6 +192,12 @@ struct weft__driver { // the first member of every driver's own struct
     WEFT__ATOMIC(size_t) pending; // operations submitted and not yet done; read by anybody
     void *owner;                  // its user's, for `relay`
 };
+
+// Rule 9 for any driver: those without a choice take the first.
+static inline uint32_t weft__driver_choose(struct weft__driver *d, enum weft__choice what,
+                                           size_t n) {
+    return d->class->choose ? d->class->choose(d, what, (uint32_t)n) : 0;
+}
 
 // `start` of each driver: makes it for the calling thread. Returns 0 or a negative errno; `ret_why`
 // (may be NULL) then names what failed, as a static string ("io_uring_setup", "epoll_create1").

@@ -19,7 +19,6 @@
 static inline void weft__op_begin(struct weft__driver *d, struct weft__op *op) {
     ASSERT(!op->is_pending && op->done != NULL);
     op->is_pending = true;
-    op->driver = d;
     weft__own_add(&d->pending, 1);
     weft__own_add(&d->stats.submits, 1);
 }
@@ -31,7 +30,6 @@ static inline void weft__op_deliver(struct weft__driver *d, struct weft__op *op,
     op->result = result;
     op->slot = 0;
     op->driver_data = NULL;
-    op->driver = NULL;
     op->is_pending = false;
     weft__own_add(&d->pending, -(size_t)1);
     weft__own_add(&d->stats.completions, 1);

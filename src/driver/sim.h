@@ -16,7 +16,7 @@ int weft__sim_name_add(struct weft__driver *d, const char *name, const weft_addr
                        size_t count, int64_t delay_ns);
 
 // A host of the simulated world, with at most one address of each family. The number is what
-// weft__op.host and weft__ctl.host carry; 0 is there from the start, with loopback alone. Returns
+// weft__ctl.host carries; 0 is there from the start, with loopback alone. Returns
 // the number, -EINVAL (an address that no host can have), -EADDRINUSE, -ENOSPC or -ENOMEM.
 enum { WEFT__SIM_IPS = 2 };
 int weft__sim_host_add(struct weft__driver *d, const weft_addr *ips, size_t count);

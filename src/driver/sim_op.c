@@ -181,6 +181,7 @@ static int submit_on(struct weft__driver *d, struct weft__sim_socket *s, struct 
 int weft__sim_submit(struct weft__driver *d, struct weft__op *op) {
     struct weft__sim *sim = weft__sim_of(d);
     op->slot = ++sim->op_count;
+    op->driver = d;
     if (op->kind == WEFT__OP_RESOLVE) {
         weft__sim_trace(sim, WEFT__SIM_TRACE_SUBMIT, (int64_t)op->slot, (int64_t)op->kind);
         weft__op_begin(d, op);

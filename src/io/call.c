@@ -58,8 +58,7 @@ static void op_done_at_handle(struct weft__op *op) {
 // ---- Operations -----------------------------------------------------------------------------
 
 static bool chooses(struct weft__waiter *self, enum weft__choice what) {
-    const struct weft__driver_class *class = self->driver->class;
-    return class->choose && class->choose(self->driver, what, 2) == 1;
+    return weft__driver_choose(self->driver, what, 2) == 1;
 }
 
 // Each operation, inline successes included, costs one of the budget; without any left the others
@@ -123,7 +122,6 @@ int64_t weft__perform_start(struct weft__waiter *self, struct weft__op *op) {
 
 int64_t weft__perform(struct weft__waiter *self, struct weft__op *op, bool *ret_interrupted) {
     bool ignored;
-    op->host = self->host;
     int64_t result = weft__perform_start(self, op);
     if (result != -EAGAIN)
         return result;

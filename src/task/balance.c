@@ -33,15 +33,9 @@ static const int64_t FIRST_LOOK_NS = 3000; // between the first two; doubles
 static const int64_t PAUSE_MIN_NS = 20000;
 static const int64_t PAUSE_MAX_NS = 10000000;
 
-// The simulator's choice: 0 on real drivers.
-static uint32_t choose(struct weft__worker *worker, enum weft__choice what, uint32_t n) {
-    const struct weft__driver_class *class = worker->driver->class;
-    return class->choose ? class->choose(worker->driver, what, n) : 0;
-}
-
 static uint32_t choose_other(struct weft__worker *self) {
     uint32_t others = self->runtime->worker_count - 1;
-    return others > 1 ? choose(self, WEFT__PICK_WORKER, others) : 0;
+    return others > 1 ? weft__driver_choose(self->driver, WEFT__PICK_WORKER, others) : 0;
 }
 
 // The i-th of the other workers, from 1, of a round that begins `first` behind the next one.
@@ -161,7 +155,7 @@ static bool steal_from(struct weft__worker *self, struct weft__worker *victim) {
 // the driver says who of the two would have been quicker.
 static bool pause_between_looks(struct weft__worker *self, int look) {
     if (self->driver->class->beside)
-        return choose(self, WEFT__PICK_STEAL, 2) == 0;
+        return weft__driver_choose(self->driver, WEFT__PICK_STEAL, 2) == 0;
     int64_t until = weft__clock_monotonic_ns() + (FIRST_LOOK_NS << look);
     do
         weft__os_yield(); // with fewer processors than workers the victim may need this one

@@ -24,11 +24,6 @@
 #include "task/park.h"
 #include "task/unstarted.h"
 
-static uint32_t choose(struct weft__worker *worker, enum weft__choice what, size_t n) {
-    const struct weft__driver_class *class = worker->driver->class;
-    return class->choose ? class->choose(worker->driver, what, (uint32_t)n) : 0;
-}
-
 static void count(WEFT__ATOMIC(uint64_t) * counter) {
     weft__own_add(counter, 1);
 }
@@ -122,7 +117,7 @@ static inline void fetch_ahead(const struct weft__task *task) {
 }
 
 static struct weft__task *pick_ready(struct weft__worker *worker) {
-    size_t index = choose(worker, WEFT__PICK_READY, worker->ready.count);
+    size_t index = weft__driver_choose(worker->driver, WEFT__PICK_READY, worker->ready.count);
     worker->since_start++;
     if (index > 0)
         return task_of(weft__queue_take_at(&worker->ready, index));
@@ -137,7 +132,7 @@ static struct weft__task *pick_unstarted(struct weft__worker *worker) {
     if (n == 0 || worker->is_starved)
         return NULL;
     worker->since_start = 0;
-    size_t index = choose(worker, WEFT__PICK_UNSTARTED, n);
+    size_t index = weft__driver_choose(worker->driver, WEFT__PICK_UNSTARTED, n);
     if (index > 0)
         return weft__unstarted_take_at(worker->unstarted, index);
     return weft__unstarted_take(worker->unstarted);
@@ -299,7 +294,8 @@ static void sleep_in_driver(struct weft__worker *worker) {
 
 static void turn(struct weft__worker *worker) {
     count(&worker->stats.turns);
-    worker->picks_left = WEFT__TURN - choose(worker, WEFT__PICK_TURN, WEFT__TURN);
+    worker->picks_left =
+        WEFT__TURN - weft__driver_choose(worker->driver, WEFT__PICK_TURN, WEFT__TURN);
     struct weft__task *first = pick(worker);
     if (first) {
         weft__context_switch(&worker->context, enter(worker, first));
