@@ -224,6 +224,24 @@ void weft__sim_tcp_close(struct weft__sim_socket *s) {
     bound_orphan(s);
 }
 
+// Refuses what had not begun, ends what had.
+static void end_by(struct weft__sim_socket *s, int refusal, int error) {
+    switch (s->tcp.state) {
+    case WEFT__SIM_CONNECTING:
+        weft__sim_tcp_fail(s, refusal);
+        break;
+    case WEFT__SIM_HALF_OPEN:
+        weft__sim_tcp_leave_listener(s);
+        weft__sim_tcp_drop(s);
+        break;
+    case WEFT__SIM_ESTABLISHED:
+        end_connection(s, error, false);
+        break;
+    default:
+        break;
+    }
+}
+
 // ---- Packets that arrive ----
 
 // Data for somebody who has said that he will read no more (RFC 1122, 4.2.2.13) is answered with
@@ -255,26 +273,14 @@ static void on_fin(struct weft__sim_stream *stream, int end) {
     end_if_both_are_done(s);
 }
 
-// Refuses what had not begun, ends what had. Nobody answers a reset.
+// Nobody answers a reset.
 static void on_reset(struct weft__sim_socket *s) {
     if (s == NULL)
         return;
     bool is_close_wait = s->tcp.is_fin_received && !s->tcp.is_fin_queued;
-    switch (s->tcp.state) {
-    case WEFT__SIM_CONNECTING:
-        weft__sim_tcp_fail(s, ECONNREFUSED);
-        break;
-    case WEFT__SIM_HALF_OPEN:
-        weft__sim_tcp_leave_listener(s);
-        weft__sim_tcp_drop(s);
-        break;
-    case WEFT__SIM_ESTABLISHED:
+    if (s->tcp.state == WEFT__SIM_ESTABLISHED)
         weft__sim_stream_discard(s->tcp.stream, s->tcp.end);
-        end_connection(s, is_close_wait ? EPIPE : ECONNRESET, false);
-        break;
-    default:
-        break;
-    }
+    end_by(s, ECONNREFUSED, is_close_wait ? EPIPE : ECONNRESET);
 }
 
 void weft__sim_tcp_arrive(struct weft__sim_stream *stream, int end,
@@ -329,20 +335,6 @@ void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error) 
     weft__sim_see_given_up(stream, end, error);
     weft__sim_stream_discard(stream, end);
     stream->pipes[end].is_reset = false; // what still comes is answered
-    if (s == NULL)
-        return;
-    switch (s->tcp.state) {
-    case WEFT__SIM_CONNECTING:
-        weft__sim_tcp_fail(s, error);
-        break;
-    case WEFT__SIM_HALF_OPEN:
-        weft__sim_tcp_leave_listener(s);
-        weft__sim_tcp_drop(s);
-        break;
-    case WEFT__SIM_ESTABLISHED:
-        end_connection(s, error, false);
-        break;
-    default:
-        break;
-    }
+    if (s != NULL)
+        end_by(s, error, error);
 }
