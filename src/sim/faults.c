@@ -9,6 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
+bool weft__rate_is_valid(double rate) {
+    return rate == -1 || (rate >= 0 && rate <= 1);
+}
+
 // Where the program says the rate of each.
 static double rate_of(const weft_sim *options, enum weft__sim_fault fault) {
     const double rates[WEFT__SIM_FAULTS] = {
@@ -63,8 +67,7 @@ static int read_allowed(const char *text, uint64_t *ret_allowed) {
 int weft__faults_read(const weft_sim *options, uint64_t *ret_allowed) {
     int error = read_allowed(weft__env("WEFT_SIM_FAULTS"), ret_allowed);
     for (int i = 0; error == 0 && i < WEFT__SIM_FAULTS; i++) {
-        double rate = rate_of(options, (enum weft__sim_fault)i);
-        if (rate != -1 && (rate < 0 || rate > 1))
+        if (!weft__rate_is_valid(rate_of(options, (enum weft__sim_fault)i)))
             error = -EINVAL;
     }
     return error;

@@ -8,10 +8,6 @@
 
 enum { MTU_MIN = 576, MTU_MAX = 65536 };
 
-static bool is_probability(double value) {
-    return value == -1 || (value >= 0 && value <= 1);
-}
-
 static double probability(double value) {
     return value == -1 ? 0 : value;
 }
@@ -25,8 +21,8 @@ int weft__link_read(const weft_sim_link_options *options, struct weft__sim_link 
     int64_t most_ns = WEFT_HOUR;
     if (options->latency_ns < -1 || options->latency_ns > most_ns || options->jitter_ns < -1 ||
         options->jitter_ns > most_ns || options->bytes_per_second < -1 ||
-        !is_probability(options->loss) || !is_probability(options->duplication) ||
-        !is_probability(options->reordering))
+        !weft__rate_is_valid(options->loss) || !weft__rate_is_valid(options->duplication) ||
+        !weft__rate_is_valid(options->reordering))
         return -EINVAL;
     if (options->mtu_bytes != 0 && (options->mtu_bytes < MTU_MIN || options->mtu_bytes > MTU_MAX))
         return -EINVAL;

@@ -48,7 +48,9 @@ void weft__hosts_free(void);
 // In links.c. The driver's terms for a link: 0 or -EINVAL.
 int weft__link_read(const weft_sim_link_options *options, struct weft__sim_link *ret_link);
 
-// In faults.c. What the options and the environment say: 0 or -EINVAL. allowed  a bit for each.
+// In faults.c. Whether a rate is a probability, or -1: never. NaN is neither.
+bool weft__rate_is_valid(double rate);
+// What the options and the environment say: 0 or -EINVAL. allowed  a bit for each.
 int weft__faults_read(const weft_sim *options, uint64_t *ret_allowed);
 void weft__faults_set(struct weft__driver *driver, const weft_sim *options, uint64_t allowed);
 // The call that weft_sim.fail names: 0 or -EINVAL; it fails from `begin` to `end`.

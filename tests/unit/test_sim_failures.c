@@ -2,6 +2,7 @@
 // What a simulation refuses, and what it says of a run that has failed.
 #include "task_tools.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -53,6 +54,7 @@ static int refusals_world(weft_sim *sim, void *unused) {
     expect(weft_sim_link(sim, "a", "c", NULL), -ENOENT);
     expect(weft_sim_link(sim, "a", "a", NULL), -EINVAL);
     expect(weft_sim_link(sim, "a", "b", &(weft_sim_link_options){.loss = 1.5}), -EINVAL);
+    expect(weft_sim_link(sim, "a", "b", &(weft_sim_link_options){.loss = NAN}), -EINVAL);
     expect(weft_sim_link(sim, "a", "b", &(weft_sim_link_options){.mtu_bytes = 100}), -EINVAL);
     expect(weft_sim_link(sim, "a", "b", NULL), 0);
     return 5;
@@ -62,6 +64,8 @@ static void misuse_is_refused(void **state) {
     (void)state;
     expect(weft_sim_run(&plain, refusals_world, NULL), 5);
     expect(weft_sim_run(&(weft_sim){.loss = -2}, refusals_world, NULL), -EINVAL);
+    expect(weft_sim_run(&(weft_sim){.loss = NAN}, refusals_world, NULL), -EINVAL);
+    expect(weft_sim_run(&(weft_sim){.stalls = NAN}, refusals_world, NULL), -EINVAL);
     expect(weft_sim_run(&(weft_sim){.latency_ns = -5}, refusals_world, NULL), -EINVAL);
     expect(weft_sim_host(&plain, "a", "10.0.0.1", nothing, NULL), -ENOENT);
     expect_that(weft_sim_step(&plain) == 0 && weft_sim_hash(&plain) == 0);
