@@ -39,14 +39,12 @@ static void check_leaks(void) {
         weft__report_failure(what);
 }
 
+// What a link does wrong is among the faults (weft__faults_set), as it may be limited and drawn.
 static int read_link(const weft_sim *options, struct weft__sim_link *ret_link) {
     const weft_sim_link_options link = {
         .latency_ns = options->latency_ns,
         .jitter_ns = options->jitter_ns,
         .bytes_per_second = options->bytes_per_second,
-        .loss = options->loss,
-        .duplication = options->duplication,
-        .reordering = options->reordering,
         .mtu_bytes = options->mtu_bytes,
     };
     return weft__link_read(&link, ret_link);
