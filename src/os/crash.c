@@ -4,6 +4,7 @@
 #include "os/crash.h"
 
 #include "base/atomic.h"
+#include "base/text.h"
 #include "os/fault.h"
 
 #include <fcntl.h>
@@ -64,26 +65,24 @@ static bool is_plain(const char *word) {
     return word[0] != '\0' && word[strspn(word, plain)] == '\0';
 }
 
-static size_t put(char *buf, size_t size, size_t length, const char *text, size_t text_length) {
-    for (size_t i = 0; i < text_length && length + 1 < size; i++)
-        buf[length++] = text[i];
-    return length;
-}
-
 // Between single quotes all is literal but a single quote, which stands outside of them: '\''.
-static size_t put_word(char *buf, size_t size, size_t length, const char *word) {
-    if (is_plain(word))
-        return put(buf, size, length, word, strlen(word));
-    length = put(buf, size, length, "'", 1);
-    for (; *word; word++)
-        length =
-            *word == '\'' ? put(buf, size, length, "'\\''", 4) : put(buf, size, length, word, 1);
-    return put(buf, size, length, "'", 1);
+static void put_word(struct weft__text *text, const char *word) {
+    if (is_plain(word)) {
+        weft__text_put(text, word);
+        return;
+    }
+    weft__text_put(text, "'");
+    for (; *word; word++) {
+        const char letter[2] = {*word, '\0'};
+        weft__text_put(text, *word == '\'' ? "'\\''" : letter);
+    }
+    weft__text_put(text, "'");
 }
 
 void weft__os_command_line(char *buf, size_t size) {
     char words[4096];
-    size_t length = 0;
+    struct weft__text text;
+    weft__text_init(&text, buf, size);
     int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : read(fd, words, sizeof words - 1);
     if (fd >= 0)
@@ -91,8 +90,7 @@ void weft__os_command_line(char *buf, size_t size) {
     words[got > 0 ? got : 0] = '\0';
     for (ssize_t i = 0; i < got; i += (ssize_t)strlen(words + i) + 1) {
         if (i > 0)
-            length = put(buf, size, length, " ", 1);
-        length = put_word(buf, size, length, words + i);
+            weft__text_put(&text, " ");
+        put_word(&text, words + i);
     }
-    buf[length] = '\0';
 }
