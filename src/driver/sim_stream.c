@@ -194,11 +194,12 @@ static void append(struct weft__sim_pipe *pipe, enum weft__sim_packet_kind kind,
     int64_t at_ns = weft__sim_arrival(sim, way_of(pipe), size + HEADERS_SIZE);
     if (at_ns > pipe->last_arrival_ns)
         pipe->last_arrival_ns = at_ns;
-    pipe->packets[(pipe->first + pipe->count) % PLACES] =
+    struct weft__sim_packet *packet = packet_at(pipe, pipe->count);
+    *packet =
         (struct weft__sim_packet){.kind = kind, .at_ns = pipe->last_arrival_ns, .end = pipe->sent};
     if (pipe->count++ == pipe->unheard)
         weft__sim_set(sim, &pipe->event, pipe->last_arrival_ns);
-    weft__sim_see_sent(pipe, packet_at(pipe, pipe->count - 1), size);
+    weft__sim_see_sent(pipe, packet, size);
 }
 
 void weft__sim_stream_send(struct weft__sim_stream *stream, int end,
