@@ -164,9 +164,11 @@ static int find_fault(struct weft__sim_socket *s, const struct weft__sim_name *t
 }
 
 // Puts a datagram on its way. One that is reordered takes up to twice as long as a link's slowest,
-// and those behind it do not wait for it.
+// and those behind it do not wait for it. Nobody may have the address: then a router close by says
+// so.
 static int dispatch(struct weft__sim_socket *s, const struct weft__op *op,
-                    const struct weft__sim_name *from, const struct weft__sim_name *to) {
+                    const struct weft__sim_name *from, const struct weft__sim_name *to,
+                    struct weft__sim_host *receiver) {
     struct weft__sim *sim = s->sim;
     size_t size = weft__op_size(op);
     struct weft__sim_datagram *datagram = weft__alloc(sizeof *datagram + size);
@@ -175,14 +177,13 @@ static int dispatch(struct weft__sim_socket *s, const struct weft__op *op,
     datagram->from = *from;
     datagram->to = *to;
     datagram->sender = s->host;
-    datagram->receiver = weft__sim_host_of(s->host, to);
+    datagram->receiver = receiver;
     datagram->size = size;
     datagram->arrival.fire = arrive;
     weft__sim_gather(op, 0, datagram->data, size);
     weft__list_push_back(&sim->in_flight, &datagram->link);
     weft__sim_see_datagram(sim, datagram, WEFT__SIM_SENT);
-    const struct weft__sim_host *receiver = datagram->receiver ? datagram->receiver : s->host;
-    struct weft__sim_way *way = weft__sim_way(s->host, receiver);
+    struct weft__sim_way *way = weft__sim_way(s->host, receiver != NULL ? receiver : s->host);
     int64_t at_ns = weft__sim_arrival(sim, way, size);
     if (weft__sim_strikes_at(sim, WEFT__SIM_REORDERING, way->link.reordering)) {
         int64_t more_ns = way->link.latency_ns + way->link.jitter_ns;
@@ -205,16 +206,16 @@ int64_t weft__sim_udp_send(struct weft__sim_socket *s, struct weft__op *op) {
         error = find_fault(s, &to, size);
     if (error != 0)
         return error;
+    struct weft__sim_host *receiver = weft__sim_host_of(s->host, &to); // NULL: nobody
     error = weft__sim_shortage(s->sim, WEFT__SIM_BUFFER_SHORTAGES, -ENOBUFS, -ENOMEM);
     if (error == 0)
-        error = dispatch(s, op, &from, &to);
+        error = dispatch(s, op, &from, &to, receiver);
     if (error != 0)
         return error;
-    const struct weft__sim_host *receiver = weft__sim_host_of(s->host, &to);
     if (receiver != NULL &&
         weft__sim_strikes_at(s->sim, WEFT__SIM_DUPLICATION,
                              weft__sim_way(s->host, receiver)->link.duplication))
-        (void)dispatch(s, op, &from, &to);
+        (void)dispatch(s, op, &from, &to, receiver);
     return (int64_t)size;
 }
 
