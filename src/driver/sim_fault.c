@@ -76,15 +76,11 @@ void weft__sim_fault_draw_all(struct weft__driver *d, uint64_t allowed) {
     }
 }
 
-static void count(struct weft__sim *sim, enum weft__sim_fault fault) {
-    sim->faults[fault].hits++;
-    weft__sim_trace(sim, WEFT__SIM_TRACE_FAULT, (int64_t)fault, 0);
-}
-
 bool weft__sim_strikes_at(struct weft__sim *sim, enum weft__sim_fault fault, double rate) {
     if (rate <= 0 || (double)(weft__rng_next(&sim->faults[fault].rng) >> 11) * 0x1p-53 >= rate)
         return false;
-    count(sim, fault);
+    sim->faults[fault].hits++;
+    weft__sim_trace(sim, WEFT__SIM_TRACE_FAULT, (int64_t)fault, 0);
     return true;
 }
 
