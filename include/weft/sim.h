@@ -101,10 +101,20 @@ typedef struct weft_sim {
     double name_failures;    ///< a resolver that answers WEFT_ENAMEFAIL
     double name_losses;      ///< a resolver that answers WEFT_ENAME
     double name_delays;      ///< a resolver that takes up to 20 s longer
+    /// Accidents of whole hosts: the chance, for each packet, that one happens to it on its way.
+    /// One at a time in the whole world. The last two are never turned on by chaos.
+    double partitions;  ///< its two hosts are cut off, or in one direction, for up to 10 s
+    double pauses;      ///< the host that it is for stands still for up to 10 s
+    double clock_jumps; ///< the wall clock of that host jumps, by up to an hour, either way
+    double crashes;     ///< that host crashes, and starts again within 10 s
+    /// Of tasks of hosts, each time that one waits: its scope is cancelled, as if by weft_cancel.
+    double cancels;
     /// One call that fails: the fail_nth-th of a kind since fn began answers fail_error (negative).
     /// Kinds: "alloc" (weft's own memory), "stack" (a task's), "read", "write", "recvmsg",
     /// "sendmsg", "accept", "connect", "ready", "resolve", "ctl" (sockets, their names and
-    /// options). A program is run with 1, 2, 3 and so on, until weft_sim_fail_was_met() says 0.
+    /// options); or "cancel": the n-th time that a task of a host waits or yields, its scope is
+    /// cancelled, and fail_error stays 0. A program is run with 1, 2, 3 and so on, until
+    /// weft_sim_fail_was_met() says 0.
     const char *fail; ///< NULL: none
     uint64_t fail_nth;
     int fail_error;
@@ -142,8 +152,49 @@ int weft_sim_host(weft_sim *sim, const char *name, const char *addresses, int (*
                   void *arg);
 
 /// Waits until the program of a host has ended.
-/// Returns what it returned, or -ECANCELED, -ETIMEDOUT as every call that waits. Suspends.
+/// Returns what it returned; -EHOSTDOWN when the host is down, or crashes meanwhile; or -ECANCELED,
+/// -ETIMEDOUT as every call that waits. Suspends.
 int weft_sim_wait(weft_sim *sim, const char *name);
+
+// ---- What happens to hosts ------------------------------------------------------------------
+
+/// The program of a host stands still, as under SIGSTOP or while a virtual machine is moved: none
+/// of its tasks runs until weft_sim_resume. Its kernel goes on: connections are accepted and data
+/// is received as far as there is room. Time passes, so what it waits for may be over by then.
+/// Returns 0, -EDEADLK (the caller is a task of that host), -EHOSTDOWN.
+int weft_sim_pause(weft_sim *sim, const char *name);
+int weft_sim_resume(weft_sim *sim, const char *name); // 0
+
+/// The host loses its power. None of its tasks ever runs again, nor does anything that would have
+/// run at their end; its sockets, its ports and what it has sent and nobody has received yet are
+/// gone, without a word to its peers: they wait, send again, and after about 15 minutes time out.
+/// While it is down nothing arrives there.
+///
+/// What weft keeps for the host is given back when the run ends, tasks and handles at the latest
+/// then, and is no leak. What its program has allocated is lost: weft_sim_alloc is for memory that
+/// goes with the host; LeakSanitizer is told to forget what the program has from malloc(3). Global
+/// variables keep their values: a program that shall be started again sets up in fn what it needs.
+/// Handles, scopes and memory that hosts share in the program go beyond what a crash can imitate.
+///
+/// A task may crash its own host; the call then does not return. Returns 0, also if it was down.
+int weft_sim_crash(weft_sim *sim, const char *name);
+
+/// Starts the host's program again, with the same fn and arg, after a crash, or after it has ended;
+/// a host that runs is crashed first. Its peers' connections of before are answered with a reset.
+/// Returns 0, -ENOMEM, or -EDEADLK (the caller is a task of that host).
+int weft_sim_restart(weft_sim *sim, const char *name);
+
+/// 1 while a host is down, else 0.
+int weft_sim_is_down(weft_sim *sim, const char *name);
+
+/// Moves the wall clock (weft_wall_now) of a host by so many nanoseconds, either way; NULL: of all
+/// hosts. The monotonic clock, deadlines and sleeps go on as they were. Returns 0.
+int weft_sim_jump_clock(weft_sim *sim, const char *name, int64_t ns);
+
+/// Memory of the caller's host, zeroed and aligned for any type: given back all at once when the
+/// run ends, also what a crashed program has left. For programs that are not simulated there is
+/// malloc(3); a program hands down the function to use. NULL: no memory, or not in a simulation.
+void *weft_sim_alloc(size_t size);
 
 /// Sets the link between two hosts, in both directions. What is on its way is not changed.
 ///   options  borrowed; NULL: back to what the simulation was made with.

@@ -270,6 +270,11 @@ int weft_sleep(int64_t ns);
 /// The monotonic clock, in nanoseconds. Does not suspend.
 int64_t weft_now(void);
 
+/// The wall clock (CLOCK_REALTIME), in nanoseconds since 1970-01-01 00:00 UTC. It may be set, and
+/// so jump, in either direction: for dates, never for how long something took. In a simulation that
+/// of the host. Does not suspend.
+int64_t weft_wall_now(void);
+
 /// Random bytes: the system's (getrandom(2)), fit for keys; in a simulation (weft/sim.h) those of
 /// its seed, so that a run can be repeated.
 ///   buf   borrowed.        size  in bytes.

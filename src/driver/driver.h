@@ -109,6 +109,7 @@ enum weft__choice {
     WEFT__PICK_WORKER,    // which of n other workers is called, or searched, first
     WEFT__PICK_TURN,      // by how many of n picks the turn of a worker is shorter
     WEFT__PICK_STEAL,     // 1: leave to their worker the unstarted tasks that were found
+    WEFT__PICK_CANCEL,    // 1: the scope of the task that waits is cancelled
 };
 
 // What never waits. `ctl` returns >= 0 or a negative errno.
@@ -124,6 +125,7 @@ enum weft__ctl_kind {
     WEFT__CTL_GET,      // fd, option -> result
     WEFT__CTL_CLOSE,    // fd: close(2), result 0 always
     WEFT__CTL_RANDOM,   // data, size: filled with random bytes; result 0
+    WEFT__CTL_WALL,     // result: the wall clock of the host, in nanoseconds since 1970
 };
 
 enum { WEFT__STREAM = 1, WEFT__DATAGRAM = 2 };
@@ -156,7 +158,7 @@ struct weft__ctl {
     weft_addr *addr;
     void *data;
     size_t size;
-    uint32_t host; // of a new descriptor: 0 is this machine, else one of the simulator's
+    uint32_t host; // of a new descriptor, a clock: 0 is this machine, else one of the simulator's
 };
 
 // Counters, written by the driver's thread alone, read by any.

@@ -187,6 +187,8 @@ static uint32_t choose(struct weft__sim *sim, enum weft__choice what, uint32_t n
         return n > 1 && is_one_in(sim, YIELD_EVERY);
     case WEFT__PICK_INLINE:
         return n > 1 && is_one_in(sim, SUSPEND_EVERY);
+    case WEFT__PICK_CANCEL:
+        return weft__fail(WEFT__FAIL_CANCEL) < 0 || weft__sim_strikes(sim, WEFT__SIM_CANCELS);
     }
     PANIC("unknown choice: %d", (int)what);
 }
@@ -197,6 +199,8 @@ static uint32_t sim_choose(struct weft__driver *d, enum weft__choice what, uint3
     if (what == WEFT__PICK_TURN && !weft__sim_is_shared(sim))
         return 0; // nobody waits for its end
     uint32_t choice = choose(sim, what, n);
+    if (what == WEFT__PICK_CANCEL && choice == 0)
+        return 0; // asked at every wait
     weft__sim_trace(sim, WEFT__SIM_TRACE_CHOICE, (int64_t)what, choice);
     return choice;
 }
@@ -213,6 +217,31 @@ static void free_sockets(struct weft__sim *sim) {
         if (s->tcp.stream != NULL)
             weft__sim_stream_leave(s->tcp.stream, s->tcp.end);
         weft__sim_socket_free(s);
+    }
+}
+
+static void forget_all(struct weft__list *ops) {
+    struct weft__list *link;
+    while ((link = weft__list_pop_front(ops)) != NULL)
+        WEFT__CONTAINER(link, struct weft__op, link)->is_pending = false;
+}
+
+void weft__sim_abandon(struct weft__driver *d) {
+    struct weft__sim *sim = weft__sim_of(d);
+    struct weft__list *link;
+    forget_all(&sim->lookups);
+    for (link = weft__list_first(&sim->sockets); link != NULL;
+         link = weft__list_next(&sim->sockets, link)) {
+        struct weft__sim_socket *s = WEFT__CONTAINER(link, struct weft__sim_socket, link);
+        forget_all(&s->readers.ops);
+        forget_all(&s->writers.ops);
+        forget_all(&s->watchers.ops);
+    }
+    for (link = weft__list_first(&sim->fronts); link != NULL;
+         link = weft__list_next(&sim->fronts, link)) {
+        struct weft__sim_front *front = WEFT__CONTAINER(link, struct weft__sim_front, link);
+        forget_all(&front->finished);
+        weft__store(&front->driver.pending, 0, relaxed);
     }
 }
 

@@ -37,8 +37,21 @@ void weft__sim_link_all(struct weft__driver *d, const struct weft__sim_link *lin
 void weft__sim_link_set(struct weft__driver *d, uint32_t from, uint32_t to,
                         const struct weft__sim_link *link);
 struct weft__sim_link weft__sim_link_base(struct weft__driver *d); // what weft__sim_link_all set
-// While it is cut nothing arrives, not even what is on its way.
+// While it is cut nothing arrives, not even what is on its way. By the program, or by an accident:
+// each ends its own.
 void weft__sim_cut(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut);
+void weft__sim_storm(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut);
+
+// The host is without power: its sockets are gone without a word, what it has sent and nobody has
+// received is, too, and nothing arrives there. Operations that wait at its sockets complete with
+// -EBADF, before this returns; not for an event or a callback of the driver.
+void weft__sim_host_down(struct weft__driver *d, uint32_t host);
+void weft__sim_host_up(struct weft__driver *d, uint32_t host);
+// The number of the host whose descriptor it is, or -1.
+int weft__sim_host_of_fd(struct weft__driver *d, int fd);
+// Forgets all operations that are pending: who waits for them will never look.
+void weft__sim_abandon(struct weft__driver *d);
+void weft__sim_jump(struct weft__driver *d, uint32_t host, int64_t ns); // the wall clock
 
 // What can go wrong. A rate is the chance, from 0 to 1, each time that it could.
 enum weft__sim_fault {
@@ -59,13 +72,19 @@ enum weft__sim_fault {
     WEFT__SIM_NAME_FAILURES,    // a resolver that answers WEFT_ENAMEFAIL
     WEFT__SIM_NAME_LOSSES,      // and one that knows of no such name
     WEFT__SIM_NAME_DELAYS,      // or takes seconds
+    WEFT__SIM_PARTITIONS,       // accidents: see weft__sim_accident
+    WEFT__SIM_PAUSES,
+    WEFT__SIM_CLOCK_JUMPS,
+    WEFT__SIM_CRASHES,
+    WEFT__SIM_CANCELS, // WEFT__PICK_CANCEL
     WEFT__SIM_FAULTS
 };
 const char *weft__sim_fault_name(enum weft__sim_fault fault);
 void weft__sim_fault_set(struct weft__driver *d, enum weft__sim_fault fault, double rate);
 double weft__sim_fault_rate(struct weft__driver *d, enum weft__sim_fault fault);
 uint64_t weft__sim_fault_hits(struct weft__driver *d, enum weft__sim_fault fault);
-// Turns on some of those that are off, by seed. allowed  a bit for each that may be.
+// Turns on some of those that are off, by seed, crashes and cancels excepted, which a program does
+// not survive by being correct. allowed  a bit for each that may be.
 void weft__sim_fault_draw_all(struct weft__driver *d, uint64_t allowed);
 
 // How many things have happened: choices, attempts, packets; and how much time has passed, in
@@ -79,6 +98,8 @@ int64_t weft__sim_elapsed(struct weft__driver *d);
 // both. Returns 0, -ENOMEM, or what open(2) says.
 int weft__sim_capture_open(struct weft__driver *d, const char *path);
 int weft__sim_log_open(struct weft__driver *d, const char *path);
+// A line of the timeline about a host: "crashes".
+void weft__sim_note(struct weft__driver *d, uint32_t host, const char *what);
 // Writes what they hold back: for a run that fails and does not come to its stop. In a signal
 // handler, too.
 void weft__sim_watch_flush(struct weft__driver *d);
@@ -87,5 +108,10 @@ void weft__sim_watch_flush(struct weft__driver *d);
 // may add what its tasks wait for. NULL, as it is at first: the report is the last word of the
 // process. If the function returns, so does `wait`.
 extern void (*weft__sim_deadlock)(struct weft__driver *d, const char *report);
+
+// Called when an accident happens to a packet on its way from one host to another: the layer above
+// makes it last so many nanoseconds. One for the process; NULL: none happens now.
+extern void (*weft__sim_accident)(enum weft__sim_fault fault, uint32_t from, uint32_t to,
+                                  int64_t ns);
 
 #endif

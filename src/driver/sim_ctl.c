@@ -155,6 +155,29 @@ static void check_idle(const struct weft__sim_socket *s) {
         PANIC("simulation: descriptor %d is closed while an operation waits on it", s->fd);
 }
 
+static void lose_operations(struct weft__sim_queue *queue) {
+    struct weft__list *link;
+    while ((link = weft__list_first(&queue->ops)) != NULL) {
+        struct weft__op *op = WEFT__CONTAINER(link, struct weft__op, link);
+        weft__op_deliver(op->driver, op, -EBADF);
+    }
+}
+
+// The peer is not told. What it still sends is answered by a reset, if there is anybody to answer.
+void weft__sim_socket_lose(struct weft__sim_socket *s) {
+    lose_operations(&s->readers);
+    lose_operations(&s->writers);
+    lose_operations(&s->watchers);
+    if (s->fd >= 0)
+        free_slot(s);
+    if (s->tcp.stream != NULL) {
+        weft__sim_stream_discard(s->tcp.stream, s->tcp.end);
+        s->tcp.stream->pipes[s->tcp.end].is_reset = false;
+        weft__sim_stream_leave(s->tcp.stream, s->tcp.end);
+    }
+    weft__sim_socket_free(s);
+}
+
 // The number is free at once, while a stream may go on without it, as an orphan.
 static void close_socket(struct weft__sim_socket *s) {
     check_idle(s);
@@ -326,6 +349,7 @@ static int64_t ctl_on(struct weft__sim_socket *s, struct weft__ctl *ctl) {
         return 0;
     case WEFT__CTL_SOCKET:
     case WEFT__CTL_RANDOM:
+    case WEFT__CTL_WALL:
         break;
     }
     PANIC("unknown kind of control: %d", (int)ctl->kind);
@@ -343,11 +367,19 @@ static int64_t fill_random(struct weft__sim *sim, const struct weft__ctl *ctl) {
     return 0;
 }
 
+static int64_t wall_clock(struct weft__sim *sim, const struct weft__ctl *ctl) {
+    struct weft__driver *d = &sim->front.driver;
+    ASSERT(ctl->host < sim->host_count);
+    return d->class->now(d, WEFT__WALL) + sim->hosts[ctl->host]->wall_off_ns;
+}
+
 static int64_t dispatch(struct weft__sim *sim, struct weft__ctl *ctl, struct weft__sim_socket *s) {
     if (ctl->kind == WEFT__CTL_SOCKET)
         return make_socket(sim, ctl);
     if (ctl->kind == WEFT__CTL_RANDOM)
         return fill_random(sim, ctl);
+    if (ctl->kind == WEFT__CTL_WALL)
+        return wall_clock(sim, ctl);
     if (s == NULL)
         return ctl->kind == WEFT__CTL_CLOSE ? 0 : -EBADF;
     return ctl_on(s, ctl);

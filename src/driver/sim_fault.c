@@ -26,6 +26,11 @@ static const struct {
     [WEFT__SIM_NAME_FAILURES] = {"name_failures", 0.05},
     [WEFT__SIM_NAME_LOSSES] = {"name_losses", 0.02},
     [WEFT__SIM_NAME_DELAYS] = {"name_delays", 0.1},
+    [WEFT__SIM_PARTITIONS] = {"partitions", 0.002},
+    [WEFT__SIM_PAUSES] = {"pauses", 0.002},
+    [WEFT__SIM_CLOCK_JUMPS] = {"clock_jumps", 0.002},
+    [WEFT__SIM_CRASHES] = {"crashes", 0}, // the program must ask for these two
+    [WEFT__SIM_CANCELS] = {"cancels", 0},
 };
 _Static_assert(sizeof faults / sizeof *faults == WEFT__SIM_FAULTS, "each has a name");
 
@@ -71,7 +76,7 @@ void weft__sim_fault_draw_all(struct weft__driver *d, uint64_t allowed) {
     for (int i = 0; i < WEFT__SIM_FAULTS; i++) {
         bool is_on = weft__rng_below(&sim->chance, 2) == 1;
         double rate = faults[i].rate * (double)(1 << weft__rng_below(&sim->chance, 5)) / 4;
-        if (is_on && allowed >> i & 1 && sim->faults[i].rate == 0)
+        if (is_on && rate > 0 && allowed >> i & 1 && sim->faults[i].rate == 0)
             weft__sim_fault_set(d, (enum weft__sim_fault)i, rate);
     }
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { HOSTS_MIN = 4, HOSTS_MAX = 1024 };
+static const uint64_t ACCIDENT_MAX_NS = 10 * 1000000000L;
 
 // A host has one link to itself: loopback, about as fast as the real one. The jitter is what makes
 // two connections overtake each other.
@@ -171,11 +172,82 @@ void weft__sim_cut(struct weft__driver *d, uint32_t from, uint32_t to, bool is_c
     weft__sim_trace(sim, WEFT__SIM_TRACE_CUT, from << 16 | to, is_cut);
 }
 
+void weft__sim_storm(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut) {
+    struct weft__sim *sim = weft__sim_of(d);
+    way_at(sim, from, to)->is_stormy = is_cut;
+    weft__sim_trace(sim, WEFT__SIM_TRACE_CUT, from << 16 | to, 2 + is_cut);
+}
+
+// ---- Power ----
+
+// Children of listeners are in lists of theirs, so those lists go first.
+static void lose_sockets(struct weft__sim_host *host) {
+    struct weft__list *sockets = &host->sim->sockets, *next;
+    for (struct weft__list *link = weft__list_first(sockets); link != NULL;
+         link = weft__list_next(sockets, link)) {
+        struct weft__sim_socket *s = WEFT__CONTAINER(link, struct weft__sim_socket, link);
+        if (s->host == host)
+            weft__list_remove(&s->tcp.sibling);
+    }
+    for (struct weft__list *link = weft__list_first(sockets); link != NULL; link = next) {
+        struct weft__sim_socket *s = WEFT__CONTAINER(link, struct weft__sim_socket, link);
+        next = weft__list_next(sockets, link);
+        if (s->host == host)
+            weft__sim_socket_lose(s);
+    }
+}
+
+static void set_power(struct weft__driver *d, uint32_t number, bool is_down) {
+    struct weft__sim *sim = weft__sim_of(d);
+    ASSERT(number > 0 && number < sim->host_count);
+    sim->hosts[number]->is_down = is_down;
+    weft__sim_trace(sim, WEFT__SIM_TRACE_HOST, number, is_down);
+}
+
+void weft__sim_host_down(struct weft__driver *d, uint32_t number) {
+    set_power(d, number, true);
+    lose_sockets(weft__sim_of(d)->hosts[number]);
+    weft__sim_ports_forget(weft__sim_of(d)->hosts[number]);
+}
+
+void weft__sim_host_up(struct weft__driver *d, uint32_t number) {
+    set_power(d, number, false);
+}
+
+int weft__sim_host_of_fd(struct weft__driver *d, int fd) {
+    const struct weft__sim_socket *s = weft__sim_socket_at(weft__sim_of(d), fd);
+    return s != NULL ? (int)s->host->number : -1;
+}
+
+void weft__sim_jump(struct weft__driver *d, uint32_t number, int64_t ns) {
+    struct weft__sim *sim = weft__sim_of(d);
+    ASSERT(number < sim->host_count);
+    sim->hosts[number]->wall_off_ns += ns;
+    weft__sim_trace(sim, WEFT__SIM_TRACE_HOST, number, ns);
+}
+
 // ---- Packets ----
+
+void (*weft__sim_accident)(enum weft__sim_fault fault, uint32_t from, uint32_t to, int64_t ns);
+
+// Only between two hosts of the program's: the world itself, number 0, meets with none.
+static void have_accidents(struct weft__sim *sim, const struct weft__sim_way *way) {
+    static const enum weft__sim_fault accidents[] = {WEFT__SIM_PARTITIONS, WEFT__SIM_PAUSES,
+                                                     WEFT__SIM_CLOCK_JUMPS, WEFT__SIM_CRASHES};
+    uint32_t index = (uint32_t)(way - sim->ways);
+    uint32_t from = index / sim->host_capacity, to = index % sim->host_capacity;
+    for (size_t i = 0; from != to && i < sizeof accidents / sizeof *accidents; i++) {
+        if (weft__sim_accident == NULL || !weft__sim_strikes(sim, accidents[i]))
+            continue;
+        int64_t ns = (int64_t)weft__sim_fault_below(sim, accidents[i], ACCIDENT_MAX_NS);
+        weft__sim_accident(accidents[i], from, to, ns);
+    }
+}
 
 // A link sends one packet after the other, and then each takes its time. What has no bandwidth to
 // share begins at once.
 int64_t weft__sim_arrival(struct weft__sim *sim, struct weft__sim_way *way, size_t size) {
+    have_accidents(sim, way);
     int64_t now = weft__sim_now(sim), begin = way->free_at > now ? way->free_at : now;
     if (way->link.bytes_per_s > 0) {
         uint64_t ns = (uint64_t)size * 1000000000u / (uint64_t)way->link.bytes_per_s;
@@ -185,6 +257,11 @@ int64_t weft__sim_arrival(struct weft__sim *sim, struct weft__sim_way *way, size
     return begin + way->link.latency_ns + (int64_t)jitter;
 }
 
+bool weft__sim_is_cut(const struct weft__sim *sim, const struct weft__sim_way *way) {
+    size_t to = (size_t)(way - sim->ways) % sim->host_capacity;
+    return way->is_cut || way->is_stormy || sim->hosts[to]->is_down;
+}
+
 bool weft__sim_is_lost(struct weft__sim *sim, const struct weft__sim_way *way) {
-    return way->is_cut || weft__sim_strikes_at(sim, WEFT__SIM_LOSS, way->link.loss);
+    return weft__sim_is_cut(sim, way) || weft__sim_strikes_at(sim, WEFT__SIM_LOSS, way->link.loss);
 }

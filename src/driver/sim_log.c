@@ -29,17 +29,39 @@ static void put_host(struct weft__text *text, const struct weft__sim_host *host)
     weft__text_putf(text, "%-12s ", name != NULL ? name : number);
 }
 
+// When, and where. False: nobody reads it.
+static bool begin_line(struct weft__sim *sim, const struct weft__sim_host *host,
+                       struct weft__text *text) {
+    char *line = sim->log != NULL ? weft__sim_sink_room(sim->log, LINE_SIZE) : NULL;
+    if (line == NULL)
+        return false;
+    weft__text_init(text, line, LINE_SIZE);
+    int64_t at_ns = weft__sim_elapsed(&sim->front.driver);
+    weft__text_putf(text, "%6" PRId64 ".%09" PRId64 " ", at_ns / 1000000000, at_ns % 1000000000);
+    put_host(text, host);
+    return true;
+}
+
+static void end_line(struct weft__sim *sim, struct weft__text *text) {
+    text->data[text->length] = '\n';
+    weft__sim_sink_add(sim->log, text->length + 1);
+}
+
+void weft__sim_note(struct weft__driver *d, uint32_t host, const char *what) {
+    struct weft__sim *sim = weft__sim_of(d);
+    struct weft__text text;
+    if (!begin_line(sim, sim->hosts[host], &text))
+        return;
+    weft__text_put(&text, what);
+    end_line(sim, &text);
+}
+
 void weft__sim_log_put(struct weft__sim *sim, const struct weft__sim_host *host,
                        const struct weft__sim_name *from, const struct weft__sim_name *to,
                        const char *format, ...) {
-    char *line = sim->log != NULL ? weft__sim_sink_room(sim->log, LINE_SIZE) : NULL;
-    if (line == NULL)
-        return;
     struct weft__text text;
-    weft__text_init(&text, line, LINE_SIZE);
-    int64_t at_ns = weft__sim_elapsed(&sim->front.driver);
-    weft__text_putf(&text, "%6" PRId64 ".%09" PRId64 " ", at_ns / 1000000000, at_ns % 1000000000);
-    put_host(&text, host);
+    if (!begin_line(sim, host, &text))
+        return;
     put_name(&text, from);
     weft__text_put(&text, " > ");
     put_name(&text, to);
@@ -48,8 +70,7 @@ void weft__sim_log_put(struct weft__sim *sim, const struct weft__sim_host *host,
     va_start(args, format);
     weft__text_vputf(&text, format, args);
     va_end(args);
-    line[text.length] = '\n';
-    weft__sim_sink_add(sim->log, text.length + 1);
+    end_line(sim, &text);
 }
 
 int weft__sim_log_open(struct weft__driver *d, const char *path) {

@@ -31,7 +31,6 @@
 //    name; a socket shows names in its own family.
 #ifndef WEFT__SIM_NET_H
 #define WEFT__SIM_NET_H
-
 #include "base/heap.h"
 #include "base/rng.h"
 #include "driver/op.h"
@@ -42,14 +41,12 @@ enum {
     WEFT__SIM_FD_MAX = 1 << 20,   // so many at most: -EMFILE
 
     WEFT__SIM_PORT_BUCKETS = 4096,
-    WEFT__SIM_TIME_WAIT_MAX =
-        16384, // as tcp_max_tw_buckets: beyond it a connection is forgotten at once
+    WEFT__SIM_TIME_WAIT_MAX = 16384, // tcp_max_tw_buckets: beyond it nobody is remembered
 
     WEFT__SIM_PACKETS = 16, // in flight in one direction of a connection
 
     WEFT__SIM_OPTIONS = WEFT__OPT_ERROR + 1,
 };
-
 struct weft__sim;
 struct weft__sim_host;
 struct weft__sim_front;
@@ -79,6 +76,7 @@ enum weft__sim_trace {
     WEFT__SIM_TRACE_CUT,
     WEFT__SIM_TRACE_FAULT,
     WEFT__SIM_TRACE_FRONT,
+    WEFT__SIM_TRACE_HOST,
 };
 
 int64_t weft__sim_now(struct weft__sim *sim);
@@ -101,13 +99,15 @@ struct weft__sim_host {
     uint32_t number;
     struct weft__sim_name ips[WEFT__SIM_IPS]; // without ports
     size_t ip_count;
+    bool is_down;        // nothing arrives here
+    int64_t wall_off_ns; // of its wall clock, from the world's
 };
 
 // From one host to another, or to itself.
 struct weft__sim_way {
     struct weft__sim_link link;
-    bool is_cut;
-    int64_t free_at; // when the last packet will have left, if it takes time to send one
+    bool is_cut, is_stormy; // by the program; by an accident
+    int64_t free_at;        // when the last packet will have left, if it takes time to send one
 };
 
 struct weft__sim_host *weft__sim_host_make(struct weft__sim *sim); // NULL: no memory
@@ -120,8 +120,9 @@ const struct weft__sim_name *weft__sim_host_ip(const struct weft__sim_host *host
 bool weft__sim_is_local(const struct weft__sim_host *host, const struct weft__sim_name *name);
 struct weft__sim_way *weft__sim_way(const struct weft__sim_host *from,
                                     const struct weft__sim_host *to);
-// When a packet that leaves now arrives; and whether one that would arrive now does.
+// When a packet that leaves now arrives; whether none can; whether one that is due does not.
 int64_t weft__sim_arrival(struct weft__sim *sim, struct weft__sim_way *way, size_t size);
+bool weft__sim_is_cut(const struct weft__sim *sim, const struct weft__sim_way *way);
 bool weft__sim_is_lost(struct weft__sim *sim, const struct weft__sim_way *way);
 
 // ---- Faults (sim_fault.c) ----
@@ -173,6 +174,7 @@ struct weft__sim_socket *weft__sim_find(struct weft__sim_host *host, int type,
                                         const struct weft__sim_name *to,
                                         const struct weft__sim_name *from);
 void weft__sim_ports_free(struct weft__sim *sim);
+void weft__sim_ports_forget(const struct weft__sim_host *host); // TIME_WAIT of one
 
 // ---- Names (sim_address.c) ----
 
@@ -267,6 +269,7 @@ struct weft__sim_socket {
 struct weft__sim_socket *weft__sim_socket_make(struct weft__sim_host *host, int family, int type);
 int weft__sim_socket_open(struct weft__sim_socket *s); // gives it a descriptor, or -EMFILE, -ENOMEM
 void weft__sim_socket_free(struct weft__sim_socket *s); // TCP has let go of its stream before
+void weft__sim_socket_lose(struct weft__sim_socket *s); // and its descriptor, at once
 struct weft__sim_socket *weft__sim_socket_at(struct weft__sim *sim, int fd);
 int weft__sim_take_error(struct weft__sim_socket *s); // 0 or a negative errno, once
 int64_t weft__sim_ctl(struct weft__driver *d, struct weft__ctl *ctl);

@@ -255,6 +255,20 @@ void weft__sim_unbind(struct weft__sim_socket *s, bool time_wait) {
     weft__sim_set(sim, &claim->expiry, weft__sim_now(sim) + TIME_WAIT_NS);
 }
 
+void weft__sim_ports_forget(const struct weft__sim_host *host) {
+    struct weft__sim *sim = host->sim;
+    struct weft__list *link, *next;
+    for (int i = 0; i < WEFT__SIM_PORT_BUCKETS; i++)
+        for (link = weft__list_first(&sim->buckets[i]); link != NULL; link = next) {
+            next = weft__list_next(&sim->buckets[i], link);
+            struct weft__sim_claim *claim = WEFT__CONTAINER(link, struct weft__sim_claim, link);
+            if (claim->host != host)
+                continue;
+            sim->time_wait_count--; // its sockets are gone
+            free_claim(claim);
+        }
+}
+
 void weft__sim_ports_free(struct weft__sim *sim) {
     for (int i = 0; i < WEFT__SIM_PORT_BUCKETS; i++) {
         struct weft__list *link;

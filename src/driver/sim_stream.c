@@ -179,8 +179,8 @@ static struct weft__sim_way *way_of(const struct weft__sim_pipe *pipe) {
     return weft__sim_way(from != NULL ? from : to, to != NULL ? to : from);
 }
 
-static struct weft__sim_way *way_back(const struct weft__sim_pipe *pipe) {
-    return way_of(&pipe->stream->pipes[1 - pipe->end]);
+static bool can_answer(const struct weft__sim_pipe *pipe) {
+    return !weft__sim_is_cut(pipe->stream->sim, way_of(&pipe->stream->pipes[1 - pipe->end]));
 }
 
 static struct weft__sim_packet *packet_at(struct weft__sim_pipe *pipe, size_t index) {
@@ -316,7 +316,7 @@ static void repeat(struct weft__sim_pipe *pipe, struct weft__sim_event *event,
 static void lose(struct weft__sim_pipe *pipe, const struct weft__sim_packet *packet) {
     weft__sim_trace(pipe->stream->sim, WEFT__SIM_TRACE_DROP,
                     pipe->stream->number << 8 | (int)packet->kind, 0);
-    weft__sim_see_lost(pipe, packet, way_of(pipe)->is_cut);
+    weft__sim_see_lost(pipe, packet, weft__sim_is_cut(pipe->stream->sim, way_of(pipe)));
     if (packet->kind != WEFT__SIM_PACKET_SYN && packet->kind != WEFT__SIM_PACKET_RST) {
         repeat(pipe, &pipe->event, packet->kind);
         return;
@@ -377,7 +377,7 @@ static void arrive(struct weft__sim_pipe *pipe) {
     }
     if (is_acknowledged(packet.kind) && has_accident(pipe))
         return;
-    bool is_heard = !way_back(pipe)->is_cut || !is_acknowledged(packet.kind);
+    bool is_heard = can_answer(pipe) || !is_acknowledged(packet.kind);
     size_t count = pipe->unheard + 1;
     pipe->unheard = count;
     deliver(pipe, &packet);
@@ -408,7 +408,7 @@ static void resend(struct weft__sim *sim, struct weft__sim_event *event) {
     struct weft__sim_pipe *pipe = WEFT__CONTAINER(event, struct weft__sim_pipe, resend);
     struct weft__sim_stream *stream = pipe->stream;
     stream->holds++;
-    bool is_heard = !way_back(pipe)->is_cut && !weft__sim_is_lost(sim, way_of(pipe));
+    bool is_heard = can_answer(pipe) && !weft__sim_is_lost(sim, way_of(pipe));
     weft__sim_see_repeated(pipe, packet_at(pipe, 0), is_heard);
     if (!is_heard)
         repeat(pipe, &pipe->resend, packet_at(pipe, 0)->kind);

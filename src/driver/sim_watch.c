@@ -267,14 +267,17 @@ static void capture_refusal(struct weft__sim *sim, const struct weft__sim_datagr
     weft__sim_capture_end(sim, size);
 }
 
-static const char *fate_text(const struct weft__sim_datagram *datagram, enum weft__sim_fate fate) {
+static const char *fate_text(const struct weft__sim *sim, const struct weft__sim_datagram *datagram,
+                             enum weft__sim_fate fate) {
     switch (fate) {
     case WEFT__SIM_SENT:
         break;
     case WEFT__SIM_ARRIVED:
         return " arrived";
     case WEFT__SIM_LOST:
-        return weft__sim_way(datagram->sender, datagram->receiver)->is_cut ? " lost: cut" : " lost";
+        return weft__sim_is_cut(sim, weft__sim_way(datagram->sender, datagram->receiver))
+                   ? " lost: cut"
+                   : " lost";
     case WEFT__SIM_REFUSED:
         return datagram->receiver != NULL ? " refused: nobody is bound to this port"
                                           : " unreachable: nobody has this address";
@@ -288,7 +291,7 @@ void weft__sim_see_datagram(struct weft__sim *sim, const struct weft__sim_datagr
                             enum weft__sim_fate fate) {
     bool is_at_sender = fate == WEFT__SIM_SENT || datagram->receiver == NULL;
     weft__sim_log_put(sim, is_at_sender ? datagram->sender : datagram->receiver, &datagram->from,
-                      &datagram->to, "UDP %zu B%s", datagram->size, fate_text(datagram, fate));
+                      &datagram->to, "UDP %zu B%s", datagram->size, fate_text(sim, datagram, fate));
     if (fate == WEFT__SIM_SENT)
         capture_datagram(sim, datagram);
     if (fate == WEFT__SIM_REFUSED)

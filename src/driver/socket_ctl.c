@@ -162,6 +162,8 @@ int64_t weft__socket_ctl(struct weft__ctl *ctl) {
         return 0;
     case WEFT__CTL_RANDOM:
         return fill_random(ctl);
+    case WEFT__CTL_WALL:
+        return weft__clock_wall_ns();
     }
     PANIC("unknown kind of control: %d", (int)ctl->kind);
 }

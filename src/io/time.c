@@ -66,6 +66,15 @@ int64_t weft_now(void) {
     return self ? weft__fresh_now(self) : weft__clock_monotonic_ns();
 }
 
+int64_t weft_wall_now(void) {
+    struct weft__waiter *self = weft__self();
+    struct weft__ctl ctl = {.kind = WEFT__CTL_WALL};
+    if (!self)
+        return weft__clock_wall_ns();
+    ctl.host = self->host;
+    return self->driver->class->ctl(self->driver, &ctl);
+}
+
 int weft_check(void) {
     struct weft__waiter *self = weft__self();
     if (!self)

@@ -131,6 +131,9 @@ static void put_state(struct dump *dump) {
     case WEFT__READY:
         weft__text_putf(&dump->line, " is ready to run on worker %" PRIu32, view->worker);
         return;
+    case WEFT__FROZEN:
+        weft__text_put(&dump->line, " stands still with its host");
+        return;
     case WEFT__WAITING:
         weft__text_putf(&dump->line,
                         " waits on worker %" PRIu32 " for %" PRId64 ".%03" PRId64 " s: ",

@@ -12,7 +12,7 @@
 
 static const char *const names[] = {"alloc", "pages",   "stack",   "thread", "read",
                                     "write", "recvmsg", "sendmsg", "accept", "connect",
-                                    "ready", "resolve", "ctl"};
+                                    "ready", "resolve", "ctl",     "cancel"};
 _Static_assert(sizeof names / sizeof *names == WEFT__FAIL_KINDS, "in the order of the kinds");
 
 // A plan is written by the test's thread before `is_armed` is released and read by whoever has

@@ -46,7 +46,8 @@ enum weft__fail_kind {
     WEFT__FAIL_CONNECT,
     WEFT__FAIL_READY,
     WEFT__FAIL_RESOLVE,
-    WEFT__FAIL_CTL, // any weft__ctl but close
+    WEFT__FAIL_CTL,    // any weft__ctl but close
+    WEFT__FAIL_CANCEL, // not a failure: the scope of a simulated task that waits is cancelled
     WEFT__FAIL_KINDS
 };
 void weft__fail_arm(enum weft__fail_kind kind, uint64_t n, int every, int error);

@@ -33,6 +33,11 @@ static double rate_of(const weft_sim *options, enum weft__sim_fault fault) {
         [WEFT__SIM_NAME_FAILURES] = options->name_failures,
         [WEFT__SIM_NAME_LOSSES] = options->name_losses,
         [WEFT__SIM_NAME_DELAYS] = options->name_delays,
+        [WEFT__SIM_PARTITIONS] = options->partitions,
+        [WEFT__SIM_PAUSES] = options->pauses,
+        [WEFT__SIM_CLOCK_JUMPS] = options->clock_jumps,
+        [WEFT__SIM_CRASHES] = options->crashes,
+        [WEFT__SIM_CANCELS] = options->cancels,
     };
     return rates[fault];
 }
@@ -95,12 +100,16 @@ int weft__fail_read(const weft_sim *options) {
     fail_kind = options->fail ? weft__fail_find(options->fail) : -EINVAL;
     if (!options->fail)
         return 0;
-    return fail_kind >= 0 && options->fail_nth > 0 && options->fail_error < 0 ? 0 : -EINVAL;
+    if (fail_kind < 0 || options->fail_nth == 0)
+        return -EINVAL;
+    bool is_error = options->fail_error < 0;
+    return is_error || (fail_kind == WEFT__FAIL_CANCEL && options->fail_error == 0) ? 0 : -EINVAL;
 }
 
 void weft__fail_begin(const weft_sim *options) {
     if (fail_kind >= 0)
-        weft__fail_arm((enum weft__fail_kind)fail_kind, options->fail_nth, 0, options->fail_error);
+        weft__fail_arm((enum weft__fail_kind)fail_kind, options->fail_nth, 0,
+                       fail_kind == WEFT__FAIL_CANCEL ? -ECANCELED : options->fail_error);
 }
 
 void weft__fail_end(void) {

@@ -31,15 +31,19 @@ struct wait {
 };
 
 // No lock guards this: a simulation is one thread, and changes tasks only where they wait.
-static int run_host(void *arg) {
-    struct weft__world_host *host = arg;
+void weft__host_tell(struct weft__world_host *host) {
     struct weft__list *link;
-    host->result = host->fn(host->arg);
-    host->is_over = true;
     while ((link = weft__list_first(&host->waits)) != NULL) {
         weft__list_remove(link);
         weft__unpark(WEFT__CONTAINER(link, struct wait, link)->waiter);
     }
+}
+
+static int run_host(void *arg) {
+    struct weft__world_host *host = arg;
+    host->result = host->fn(host->arg);
+    host->is_over = true;
+    weft__host_tell(host);
     return 0;
 }
 
@@ -71,13 +75,17 @@ static int register_host(struct weft__world_host *host, const weft_addr *ips, in
     return weft__sim_name_add(driver, host->name, ips, (size_t)count, NAME_DELAY_NS);
 }
 
-// The task inherits its host from whoever starts it, so for a moment that is the new one.
-static int start_program(struct weft__world_host *host, struct weft__waiter *self) {
+// The task inherits its host from whoever starts it, so for a moment that is the new one; and it
+// knows of no deadline.
+int weft__host_start(struct weft__world_host *host, struct weft__waiter *self) {
     uint32_t own = self->host;
+    int64_t deadline = self->deadline;
     self->host = host->number;
+    self->deadline = INT64_MAX;
     int error =
         weft_go_with(&host->scope, run_host, host, &(weft_task_options){.name = host->name});
     self->host = own;
+    self->deadline = deadline;
     return error;
 }
 
@@ -105,7 +113,7 @@ int weft_sim_host(weft_sim *sim, const char *name, const char *addresses, int (*
     weft__list_init(&host->waits);
     int error = register_host(host, ips, count);
     if (error == 0)
-        error = start_program(host, self);
+        error = weft__host_start(host, self);
     if (error < 0) {
         weft__free(host);
         return error;
@@ -121,11 +129,15 @@ int weft_sim_wait(weft_sim *sim, const char *name) {
     int code = 0;
     if (!weft__world_is(sim) || !self || !host)
         return -ENOENT;
+    unsigned boots = host->boots;
     weft__list_push_back(&host->waits, &wait.link);
     weft__waits(self, "sim_wait", 0, host->name);
-    while (!host->is_over && (code = weft__interrupted(self)) == 0)
+    while (!host->is_over && !host->is_down && host->boots == boots &&
+           (code = weft__interrupted(self)) == 0)
         weft__park(self, weft__interrupt_at(self));
     weft__list_remove(&wait.link);
+    if (code == 0 && (host->is_down || host->boots != boots))
+        code = -EHOSTDOWN;
     return code < 0 ? code : host->result;
 }
 
@@ -133,12 +145,15 @@ int weft_sim_wait(weft_sim *sim, const char *name) {
 int weft__hosts_end(void) {
     struct weft__list *hosts = &weft__world.hosts, *link;
     int result = 0;
-    for (link = weft__list_first(hosts); link; link = weft__list_next(hosts, link))
-        weft_cancel(&WEFT__CONTAINER(link, struct weft__world_host, link)->scope);
+    for (link = weft__list_first(hosts); link; link = weft__list_next(hosts, link)) {
+        struct weft__world_host *host = WEFT__CONTAINER(link, struct weft__world_host, link);
+        weft__host_still(host, host->stills, false);
+        weft_cancel(&host->scope);
+    }
     for (link = weft__list_first(hosts); link; link = weft__list_next(hosts, link)) {
         struct weft__world_host *host = WEFT__CONTAINER(link, struct weft__world_host, link);
         (void)weft_join(&host->scope);
-        if (result == 0 && host->result < 0 && host->result != -ECANCELED)
+        if (result == 0 && !host->is_down && host->result < 0 && host->result != -ECANCELED)
             result = host->result;
     }
     return result;

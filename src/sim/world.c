@@ -81,6 +81,8 @@ static int start(struct weft__waiter *self, const weft_sim *options,
     weft__world.seed = seed;
     weft__world.handles_before = weft__handles_open();
     weft__list_init(&weft__world.hosts);
+    weft__list_init(&weft__world.blocks);
+    weft__world.has_crashed = false;
     return 0;
 }
 
@@ -107,8 +109,12 @@ int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void 
     weft__world.sim = sim;
     weft__store(&weft__threads_barred, 1, relaxed);
     weft__fail_begin(&options);
-    int result = fn(sim, arg), program_result = weft__hosts_end();
+    error = weft__accidents_begin();
+    int result = error < 0 ? error : fn(sim, arg);
+    weft__accidents_end();
+    int program_result = weft__hosts_end();
     weft__fail_end();
+    weft__hosts_bury();
     result = result != 0 ? result : program_result;
     check_leaks();
     weft__report_end(result);
@@ -117,8 +123,11 @@ int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void 
     weft__world.sim = NULL;
     (void)weft_stop(INT64_MAX);
     weft__hosts_free();
+    weft__world_free();
     return result;
 }
+
+// ---- The state of a run ---------------------------------------------------------------------
 
 uint64_t weft_sim_step(weft_sim *sim) {
     return weft__world_is(sim) ? weft__sim_steps(weft__world.driver) : 0;

@@ -23,8 +23,12 @@ struct weft__world_host {
     void *arg;
     weft_scope scope; // its program's
     int result;
-    bool is_over;
+    bool is_over, is_down;
+    unsigned stills; // who lets it stand still: WEFT__STILL_*
+    unsigned boots;
 };
+
+enum { WEFT__STILL_BY_PROGRAM = 1, WEFT__STILL_BY_ACCIDENT = 2 };
 
 struct weft__world {
     weft_sim *sim; // NULL: none runs
@@ -32,6 +36,8 @@ struct weft__world {
     struct weft__list hosts;
     uint64_t seed;
     size_t handles_before;
+    bool has_crashed;         // a host, in this run
+    struct weft__list blocks; // of weft_sim_alloc
 };
 
 extern struct weft__world weft__world;
@@ -40,6 +46,25 @@ extern struct weft__world weft__world;
 struct weft__world_host *weft__world_find(const char *name);
 // Whether that one runs.
 bool weft__world_is(const weft_sim *sim);
+
+// In host.c. Starts the program, as a task on its host. 0 or -ENOMEM.
+int weft__host_start(struct weft__world_host *host, struct weft__waiter *self);
+// Its program is over, or lost: whoever waits for it is woken.
+void weft__host_tell(struct weft__world_host *host);
+
+// In memory.c.
+void weft__world_free(void);
+
+// In power.c.
+void weft__host_still(struct weft__world_host *host, unsigned by, bool is_still);
+void weft__host_crash(struct weft__world_host *host, struct weft__waiter *self);
+int weft__host_restart(struct weft__world_host *host, struct weft__waiter *self);
+// What crashed hosts have left goes, when all other programs have ended.
+void weft__hosts_bury(void);
+
+// In accidents.c. A task that makes them happen, if the run has any. 0 or -ENOMEM.
+int weft__accidents_begin(void);
+void weft__accidents_end(void);
 
 // In host.c. Cancels all programs and waits for them; the first error of one, or 0.
 int weft__hosts_end(void);

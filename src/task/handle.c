@@ -333,9 +333,8 @@ bool weft__turn_is_closing(const struct weft__turn *turn) {
 // ---- Closing --------------------------------------------------------------------------------
 
 static void wake_list(struct weft__list *list) {
-    struct weft__list *node = weft__list_first(list);
-    for (; node; node = weft__list_next(list, node))
-        weft__unpark(WEFT__CONTAINER(node, struct weft__turn, link)->waiter);
+    for (struct weft__list *i = weft__list_first(list); i; i = weft__list_next(list, i))
+        weft__unpark(WEFT__CONTAINER(i, struct weft__turn, link)->waiter);
 }
 
 static void wake_all(struct weft__handle *handle) {
@@ -413,7 +412,7 @@ void weft__handle_await_close(struct weft__waiter *self, int64_t until_ns) {
     weft__unlock(&table.lock);
 }
 
-// ---- After fork, and for tests --------------------------------------------------------------
+// ---- After fork, after a crash, and for tests -----------------------------------------------
 
 // Open handles stay open; whatever the parent's other tasks and threads were doing with them did
 // not come along. But one whose descriptor was just being closed is closed, because in the child
@@ -458,10 +457,34 @@ void weft__handles_after_fork(void) {
         rebuild_free_list();
 }
 
+// A simulated host has crashed; nobody else runs meanwhile.
+void weft__handles_abandon(bool (*is_gone)(int fd)) {
+    for (uint32_t slot = 1; slot < table.made; slot++) {
+        struct weft__handle *handle = slot_at(slot);
+        uint64_t word = weft__load(&handle->word, relaxed);
+        if ((word & (OPEN | CLOSING)) != OPEN || !is_gone(handle->fd))
+            continue;
+        weft__store(&handle->word, word | CLOSING, relaxed);
+        (word & USES ? wake_all : weft__handle_free)(handle);
+    }
+}
+
+void weft__handles_discard(void) {
+    for (uint32_t slot = 1; slot < table.made; slot++) {
+        struct weft__handle *handle = slot_at(slot);
+        if (weft__load(&handle->word, relaxed) & CLOSING) {
+            (void)forget_uses(handle);
+            weft__handle_free(handle);
+        }
+    }
+    weft__list_init(&table.shortage);
+    weft__store(&table.shortage_count, 0, relaxed);
+}
+
 static int length(const struct weft__list *list) {
     int count = 0;
-    for (struct weft__list *node = weft__list_first(list); node; node = weft__list_next(list, node))
-        count++;
+    for (struct weft__list *i = weft__list_first(list); i; i = weft__list_next(list, i), count++)
+        ;
     return count;
 }
 
@@ -470,8 +493,8 @@ int weft__handle_waiting(int h, enum weft__side side) {
     if (!handle || !is_valid(weft__load(&handle->word, acquire), h))
         return -EBADF;
     weft__lock(&handle->lock);
-    int count = weft__load(&handle->holder[side], seq_cst) != NULL;
-    count += length(&handle->queue[side]) + length(&handle->watchers);
+    int count = length(&handle->queue[side]) + length(&handle->watchers) +
+                (weft__load(&handle->holder[side], seq_cst) != NULL);
     weft__unlock(&handle->lock);
     return count;
 }

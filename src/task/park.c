@@ -125,6 +125,10 @@ void weft__let_go(struct weft__task *task, uint32_t seen) {
     weft__worker_wake(task->waiter.worker, task);
 }
 
+void weft__let_lie(struct weft__task *task) {
+    (void)weft__fetch_and(&task->waiter.word, ~(uint32_t)(PARKED | HELD), acq_rel);
+}
+
 void weft__wakers_drain(struct weft__waiter *self) {
     while (weft__load(&self->wakers, seq_cst) != 0)
         weft__os_yield();

@@ -32,6 +32,8 @@ bool weft__is_parked(struct weft__waiter *waiter);
 // of it waits as well.
 bool weft__hold(struct weft__task *task, uint32_t *ret_seen);
 void weft__let_go(struct weft__task *task, uint32_t seen);
+// Of one that waits or is held, and will never run again: its record may be used anew.
+void weft__let_lie(struct weft__task *task);
 
 // Waits until no wake of the calling thread's record is under way (park.c, rule 4).
 void weft__wakers_drain(struct weft__waiter *self);

@@ -19,6 +19,7 @@
 //    follows `parent` to a root does so in a foreign section (park.c, rule 5).
 #include "task/scope.h"
 
+#include "driver/driver.h"
 #include "os/os.h"
 #include "task/park.h"
 #include "task/task.h"
@@ -232,6 +233,43 @@ void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self) {
     for (struct weft__scope *at = scope; at;)
         at = next_scope(scope, at, cancel_one(at, now), self->worker);
     weft__foreign_leave();
+}
+
+void weft__scope_strike(struct weft__task *task) {
+    bool is_lost = !task->waiter.scope;
+    if (!is_lost && weft__driver_choose(task->waiter.driver, WEFT__PICK_CANCEL, 2) == 1)
+        weft__scope_cancel(task->waiter.scope, &task->waiter);
+}
+
+static void empty(struct weft__scope *scope) {
+    while (weft__list_pop_front(&scope->tasks))
+        ;
+    weft__free(scope->cause);
+    scope->cause = NULL;
+    scope->living = 0;
+    scope->first_error = 0;
+}
+
+// Nobody else runs meanwhile: the locks are not needed.
+void weft__scope_abandon(struct weft__scope *top) {
+    for (struct weft__scope *at = top;;) {
+        struct weft__list *node = weft__list_first(&at->children);
+        if (node) {
+            at = WEFT__CONTAINER(node, struct weft__scope, sibling);
+            continue;
+        }
+        empty(at);
+        if (at == top)
+            break;
+        struct weft__scope *parent = at->parent;
+        weft__list_remove(&at->sibling);
+        weft__list_remove(&at->owned);
+        memset(at, 0, sizeof *at);
+        at = parent;
+    }
+    if (top->flags & WEFT__SCOPE_CANCELLED)
+        top->place = NULL;
+    top->flags &= ~(uint32_t)WEFT__SCOPE_CANCELLED;
 }
 
 void weft__scope_walk(struct weft__scope *top, const struct weft__worker *worker,

@@ -50,6 +50,9 @@ int weft__scope_add(struct weft__scope *scope, struct weft__waiter *self, struct
 // A task of the scope has ended with `result`. The scope may be gone when this returns.
 void weft__scope_remove(struct weft__scope *scope, struct weft__task *task, int result);
 void weft__scope_cancel(struct weft__scope *scope, struct weft__waiter *self);
+// The tasks of the scope and of all below will never run again (freeze.h): it is as if it had none,
+// and was not cancelled; those below are empty ones that nobody uses.
+void weft__scope_abandon(struct weft__scope *scope);
 // Visits `top` and all below it, each before those below it and with its lock held, so that its
 // tasks stay while it is visited. `worker` is the calling thread's, or NULL.
 void weft__scope_walk(struct weft__scope *top, const struct weft__worker *worker,

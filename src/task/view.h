@@ -8,7 +8,14 @@
 #include "os/look.h"
 #include "task/survey.h"
 
-enum weft__state { WEFT__UNSTARTED, WEFT__READY, WEFT__RUNNING, WEFT__WAITING, WEFT__GONE };
+enum weft__state {
+    WEFT__UNSTARTED,
+    WEFT__READY,
+    WEFT__RUNNING,
+    WEFT__WAITING,
+    WEFT__FROZEN,
+    WEFT__GONE
+};
 
 enum { WEFT__WHERE_SIZE = 64, WEFT__FRAMES_MAX = 48 };
 

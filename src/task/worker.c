@@ -104,6 +104,46 @@ void weft__worker_wake(struct weft__worker *worker, struct weft__task *task) {
         inbox_push(worker, task);
 }
 
+// ---- Hosts that stand still -----------------------------------------------------------------
+
+static void sift(struct weft__queue *from, uint32_t host, struct weft__queue *to) {
+    for (size_t n = from->count; n > 0; n--) {
+        struct weft__node *node = weft__queue_pop(from);
+        weft__queue_push(task_of(node)->waiter.host == host ? to : from, node);
+    }
+}
+
+static void put_unstarted(struct weft__worker *worker, struct weft__task *task) {
+    if (task->is_pinned)
+        weft__unstarted_pin(worker->unstarted, task);
+    else
+        weft__unstarted_place(worker->unstarted, task);
+}
+
+void weft__worker_freeze(struct weft__worker *worker, uint32_t host) {
+    struct weft__queue unstarted = {0};
+    inbox_drain(worker);
+    sift(&worker->ready, host, &worker->frozen);
+    while (weft__unstarted_count(worker->unstarted) > 0)
+        weft__queue_push(&unstarted, &weft__unstarted_take_at(worker->unstarted, 0)->node);
+    sift(&unstarted, host, &worker->frozen);
+    while (unstarted.count > 0)
+        put_unstarted(worker, task_of(weft__queue_pop(&unstarted)));
+}
+
+void weft__worker_thaw(struct weft__worker *worker, uint32_t host) {
+    struct weft__queue thawed = {0};
+    sift(&worker->frozen, host, &thawed);
+    while (thawed.count > 0) {
+        struct weft__task *task = task_of(weft__queue_pop(&thawed));
+        if (task->is_started)
+            weft__worker_wake(worker, task);
+        else
+            put_unstarted(worker, task);
+    }
+    weft__worker_nudge(worker);
+}
+
 // ---- Picking --------------------------------------------------------------------------------
 
 // The stack of the task after the next is asked for now, so that its memory is there when it is its
@@ -170,10 +210,17 @@ static bool has_work(struct weft__worker *worker) {
 
 // ---- Switching ------------------------------------------------------------------------------
 
-static void disarm(struct weft__worker *worker, struct weft__task *task) {
+void weft__worker_disarm(struct weft__worker *worker, struct weft__task *task) {
     if (task->timer > 0)
         weft__timers_clear(&worker->timers, task->timer);
     task->timer = 0;
+}
+
+void weft__worker_bury(struct weft__worker *worker, struct weft__task *task) {
+    weft__worker_disarm(worker, task);
+    weft__context_drop(&task->context);
+    weft__worker_take_stack(worker, task);
+    weft__task_end(task, worker);
 }
 
 void weft__worker_arrived(struct weft__worker *worker) {
@@ -181,10 +228,7 @@ void weft__worker_arrived(struct weft__worker *worker) {
     if (!dead)
         return;
     worker->dead = NULL;
-    disarm(worker, dead);
-    weft__context_drop(&dead->context);
-    weft__worker_take_stack(worker, dead);
-    weft__task_end(dead, worker);
+    weft__worker_bury(worker, dead);
 }
 
 // Makes `next` the one that runs (NULL: the scheduler) and returns its context.
@@ -199,6 +243,8 @@ static struct weft__context *enter(struct weft__worker *worker, struct weft__tas
 
 static void leave(struct weft__worker *worker, struct weft__task *task) {
     weft__worker_check_leave(task, "suspends");
+    if (worker->driver->class->choose && task->waiter.host != 0)
+        weft__scope_strike(task);
     struct weft__task *next = pick(worker);
     if (next == task) {
         (void)enter(worker, task);
@@ -237,7 +283,7 @@ void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns) {
     task->wake_at = until_ns;
     bool is_in_time = task->timer > 0 && weft__timers_at(&worker->timers, task->timer) <= until_ns;
     if (until_ns != INT64_MAX && !is_in_time) {
-        disarm(worker, task);
+        weft__worker_disarm(worker, task);
         task->timer = weft__timers_set(&worker->timers, until_ns, task);
     }
     leave(worker, task);
@@ -380,7 +426,7 @@ void weft__worker_adopt(struct weft__worker *worker, struct weft__task *zero) {
 
 void weft__worker_release(struct weft__worker *worker, struct weft__task *zero,
                           struct weft__driver *driver) {
-    disarm(worker, zero);
+    weft__worker_disarm(worker, zero);
     weft__wakers_drain(&zero->waiter);
     inbox_drain(worker);                     // a wake of task zero that nobody needs any more
     worker->ready = (struct weft__queue){0}; // there is no other task

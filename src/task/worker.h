@@ -42,7 +42,8 @@ struct weft__task {
     bool is_started;
     bool is_pinned; // to a worker of the caller's choice, before it started
     bool takes_handle;
-    char *name; // allocated, of WEFT__NAME_SIZE bytes, or NULL
+    WEFT__ATOMIC(uint8_t) is_frozen; // with its host (freeze.h)
+    char *name;                      // allocated, of WEFT__NAME_SIZE bytes, or NULL
 };
 
 static inline struct weft__task *weft__task_of(struct weft__waiter *waiter) {
@@ -73,10 +74,11 @@ struct weft__worker {
     WEFT__ATOMIC(struct weft__task *) current; // NULL in the scheduler; others may look
     struct weft__task *dead;                   // has ended, and its stack was just left
     struct weft__queue ready;
-    uint32_t picks_left;   // in this turn
-    uint32_t since_start;  // picks since the last start
-    bool is_starved;       // no stack was to be had: start nothing until one comes back,
-    int64_t starved_until; // or until then, because memory may be there again
+    struct weft__queue frozen; // what would be ready, or started, if its host did not stand still
+    uint32_t picks_left;       // in this turn
+    uint32_t since_start;      // picks since the last start
+    bool is_starved;           // no stack was to be had: start nothing until one comes back,
+    int64_t starved_until;     // or until then, because memory may be there again
     bool is_starvation_logged;
     bool is_reserve_taken;      // by a task that has not ended
     struct weft__timers timers; // room for one of each task that has a stack, and task zero's
@@ -167,6 +169,17 @@ void weft__worker_count_end(struct weft__worker *worker);
 // The last: the task is out of its scope, and never runs again. (Not declared so:
 // context_x86_64.S.)
 void weft__worker_finish(struct weft__worker *worker, struct weft__task *task);
+
+// In scope.c. A task of a simulated host waits or yields: its scope is cancelled, if the driver
+// chooses that.
+void weft__scope_strike(struct weft__task *task);
+
+// For freeze.c. Moves the tasks of a host that could run to `frozen`, and back.
+void weft__worker_freeze(struct weft__worker *worker, uint32_t host);
+void weft__worker_thaw(struct weft__worker *worker, uint32_t host);
+// Gives back all that a task has, started and gone without an end, but its place in its scope.
+void weft__worker_bury(struct weft__worker *worker, struct weft__task *task);
+void weft__worker_disarm(struct weft__worker *worker, struct weft__task *task); // its timer
 
 // The running task leaves: until it is woken, or until the others have had their turn.
 void weft__worker_suspend(struct weft__worker *worker, int64_t until_ns);
