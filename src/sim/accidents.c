@@ -18,6 +18,7 @@ static struct {
     int64_t ns;
 } accident;
 
+// Called by the driver, perhaps inside a wait of the task's own worker, which has to end then.
 static void on_accident(enum weft__sim_fault fault, uint32_t from, uint32_t to, int64_t ns) {
     weft__sim_accident = NULL;
     accident.fault = fault;
@@ -26,6 +27,7 @@ static void on_accident(enum weft__sim_fault fault, uint32_t from, uint32_t to, 
     accident.ns = ns;
     accident.is_asked = true;
     weft__unpark(accident.waiter);
+    accident.waiter->driver->class->wake(accident.waiter->driver);
 }
 
 static struct weft__world_host *host_at(uint32_t number) {

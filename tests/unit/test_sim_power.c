@@ -38,7 +38,7 @@ static ssize_t ask(int conn, char letter) {
     ssize_t n = weft_write_all(conn, &letter, 1);
     if (n >= 0)
         n = weft_read_exact(conn, &answer, 1);
-    weft_sim_check(n < 0 || answer == letter);
+    weft_sim_check(n <= 0 || answer == letter);
     return n;
 }
 

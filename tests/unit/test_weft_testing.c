@@ -127,7 +127,7 @@ static void each_kind_fails_by_its_name(void **state) {
         {"recvmsg", WEFT__FAIL_RECVMSG}, {"sendmsg", WEFT__FAIL_SENDMSG},
         {"accept", WEFT__FAIL_ACCEPT},   {"connect", WEFT__FAIL_CONNECT},
         {"ready", WEFT__FAIL_READY},     {"resolve", WEFT__FAIL_RESOLVE},
-        {"ctl", WEFT__FAIL_CTL},
+        {"ctl", WEFT__FAIL_CTL},         {"cancel", WEFT__FAIL_CANCEL},
     };
     assert_int_equal(sizeof kinds / sizeof *kinds, WEFT__FAIL_KINDS);
     for (size_t i = 0; i < WEFT__FAIL_KINDS; i++) {
