@@ -172,9 +172,10 @@ int weft_sim_resume(weft_sim *sim, const char *name); // 0
 ///
 /// What weft keeps for the host is given back when the run ends, tasks and handles at the latest
 /// then, and is no leak. What its program has allocated is lost: weft_sim_alloc is for memory that
-/// goes with the host; LeakSanitizer is told to forget what the program has from malloc(3). Global
-/// variables keep their values: a program that shall be started again sets up in fn what it needs.
-/// Handles, scopes and memory that hosts share in the program go beyond what a crash can imitate.
+/// goes with the host; LeakSanitizer is told to forgive what the program has from malloc(3)
+/// (Valgrind cannot be told). Global variables keep their values: a program that shall be started
+/// again sets up in fn what it needs. Handles, scopes and memory that hosts share in the program go
+/// beyond what a crash can imitate.
 ///
 /// A task may crash its own host; the call then does not return. Returns 0, also if it was down.
 int weft_sim_crash(weft_sim *sim, const char *name);
