@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// weft_random. docs/semantics.md 9.
+// weft_random, weft_now and weft_wall_now. docs/semantics.md 9.
 #include "case.h"
 
 #include <string.h>
@@ -24,4 +24,17 @@ CASE(random_bytes_come_to_who_is_cancelled_too) {
     unsigned char byte;
     weft_within(0);
     expect(weft_random(&byte, 1), 0);
+}
+
+// The wall clock may be set while this runs, so nothing is said of its steps.
+CASE(the_wall_clock_counts_from_1970) {
+    const int64_t year_ns = 365 * 24 * WEFT_HOUR;
+    expect_that(weft_wall_now() > 55 * year_ns);
+    expect_that(weft_wall_now() < 200 * year_ns);
+}
+
+CASE(clocks_are_read_by_who_is_cancelled_too) {
+    weft_within(0);
+    expect_that(weft_now() > 0);
+    expect_that(weft_wall_now() > 0);
 }
