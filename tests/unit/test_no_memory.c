@@ -178,7 +178,7 @@ static void whatever_memory_is_wanting_on_io_uring(void **state) {
 
 static void whatever_operation_fails(void **state) {
     (void)state;
-    for (enum weft__fail_kind kind = WEFT__FAIL_READ; kind < WEFT__FAIL_KINDS; kind++)
+    for (enum weft__fail_kind kind = WEFT__FAIL_READ; kind <= WEFT__FAIL_CTL; kind++)
         fail_each("epoll", kind, kind % 2 ? -ENOMEM : -ENOBUFS);
 }
 
