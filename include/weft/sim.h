@@ -101,6 +101,13 @@ typedef struct weft_sim {
     double name_failures;    ///< a resolver that answers WEFT_ENAMEFAIL
     double name_losses;      ///< a resolver that answers WEFT_ENAME
     double name_delays;      ///< a resolver that takes up to 20 s longer
+    double name_changes;     ///< a resolver that answers with the addresses of another host
+    double stack_shortages;  ///< no memory for the stack of a task that starts: it starts later
+    /// What every machine leaves open. These three are always on; 0: 0.05, 0.25 and 0.5, -1: never.
+    double yields;      ///< a call that need not wait lets other tasks run
+    double suspensions; ///< and one that could be done at once waits all the same
+    double
+        late_cancels; ///< the answer to a cancellation comes later, or the call is done meanwhile
     /// Accidents of whole hosts: the chance, for each packet, that one happens to it on its way.
     /// One at a time in the whole world. The last two are never turned on by chaos.
     double partitions;  ///< its two hosts are cut off, or in one direction, for up to 10 s

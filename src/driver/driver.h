@@ -109,6 +109,7 @@ enum weft__choice {
     WEFT__PICK_WORKER,    // which of n other workers is called, or searched, first
     WEFT__PICK_TURN,      // by how many of n picks the turn of a worker is shorter
     WEFT__PICK_STEAL,     // 1: leave to their worker the unstarted tasks that were found
+    WEFT__PICK_STARVE,    // 1: there is no memory for the stack of the task that starts
     WEFT__PICK_CANCEL,    // 1: the scope of the task that waits is cancelled
 };
 

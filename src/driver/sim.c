@@ -17,8 +17,6 @@ static const int64_t WALL_START_NS = 1767225600 * 1000000000L; // 2026-01-01 00:
 // of tasks as it was, which keeps a shrunk failure a failure.
 enum { STREAM_NETWORK = 1, STREAM_SCHEDULER, STREAM_APPLICATION, STREAM_CHANCE };
 
-// One in so many: a yield or a suspension for no reason.
-enum { YIELD_EVERY = 16, SUSPEND_EVERY = 4 };
 // One in so many turns of a worker is longer than one pick: else the others would seldom get in
 // between two steps of a task.
 enum { LONG_EVERY = 4 };
@@ -184,9 +182,11 @@ static uint32_t choose(struct weft__sim *sim, enum weft__choice what, uint32_t n
     case WEFT__PICK_TURN:
         return is_one_in(sim, LONG_EVERY) ? (uint32_t)weft__rng_below(&sim->scheduler, n) : n - 1;
     case WEFT__PICK_YIELD:
-        return n > 1 && is_one_in(sim, YIELD_EVERY);
+        return n > 1 && weft__sim_strikes(sim, WEFT__SIM_YIELDS);
     case WEFT__PICK_INLINE:
-        return n > 1 && is_one_in(sim, SUSPEND_EVERY);
+        return n > 1 && weft__sim_strikes(sim, WEFT__SIM_SUSPENSIONS);
+    case WEFT__PICK_STARVE:
+        return weft__sim_strikes(sim, WEFT__SIM_STACK_SHORTAGES);
     case WEFT__PICK_CANCEL:
         return weft__fail(WEFT__FAIL_CANCEL) < 0 || weft__sim_strikes(sim, WEFT__SIM_CANCELS);
     }
@@ -199,8 +199,9 @@ static uint32_t sim_choose(struct weft__driver *d, enum weft__choice what, uint3
     if (what == WEFT__PICK_TURN && !weft__sim_is_shared(sim))
         return 0; // nobody waits for its end
     uint32_t choice = choose(sim, what, n);
-    if (what == WEFT__PICK_CANCEL && choice == 0)
-        return 0; // asked at every wait
+    bool is_rare = what == WEFT__PICK_CANCEL || what == WEFT__PICK_STARVE;
+    if (is_rare && choice == 0)
+        return 0; // asked for all tasks
     weft__sim_trace(sim, WEFT__SIM_TRACE_CHOICE, (int64_t)what, choice);
     return choice;
 }

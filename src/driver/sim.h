@@ -72,6 +72,11 @@ enum weft__sim_fault {
     WEFT__SIM_NAME_FAILURES,    // a resolver that answers WEFT_ENAMEFAIL
     WEFT__SIM_NAME_LOSSES,      // and one that knows of no such name
     WEFT__SIM_NAME_DELAYS,      // or takes seconds
+    WEFT__SIM_NAME_CHANGES,     // or answers with another's addresses
+    WEFT__SIM_STACK_SHORTAGES,  // WEFT__PICK_STARVE
+    WEFT__SIM_YIELDS,           // WEFT__PICK_YIELD: this and the next two are on from the start
+    WEFT__SIM_SUSPENSIONS,      // WEFT__PICK_INLINE
+    WEFT__SIM_LATE_CANCELS,     // an operation that is cancelled completes later, perhaps is done
     WEFT__SIM_PARTITIONS,       // accidents: see weft__sim_accident
     WEFT__SIM_PAUSES,
     WEFT__SIM_CLOCK_JUMPS,
@@ -83,6 +88,8 @@ const char *weft__sim_fault_name(enum weft__sim_fault fault);
 void weft__sim_fault_set(struct weft__driver *d, enum weft__sim_fault fault, double rate);
 double weft__sim_fault_rate(struct weft__driver *d, enum weft__sim_fault fault);
 uint64_t weft__sim_fault_hits(struct weft__driver *d, enum weft__sim_fault fault);
+// What it is, for those that are on from the start; 0 for the others.
+double weft__sim_fault_base(enum weft__sim_fault fault);
 // Turns on some of those that are off, by seed, crashes and cancels excepted, which a program does
 // not survive by being correct. allowed  a bit for each that may be.
 void weft__sim_fault_draw_all(struct weft__driver *d, uint64_t allowed);

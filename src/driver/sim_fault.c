@@ -26,6 +26,11 @@ static const struct {
     [WEFT__SIM_NAME_FAILURES] = {"name_failures", 0.05},
     [WEFT__SIM_NAME_LOSSES] = {"name_losses", 0.02},
     [WEFT__SIM_NAME_DELAYS] = {"name_delays", 0.1},
+    [WEFT__SIM_NAME_CHANGES] = {"name_changes", 0.02},
+    [WEFT__SIM_STACK_SHORTAGES] = {"stack_shortages", 0.02},
+    [WEFT__SIM_YIELDS] = {"yields", 0.05},
+    [WEFT__SIM_SUSPENSIONS] = {"suspensions", 0.25},
+    [WEFT__SIM_LATE_CANCELS] = {"late_cancels", 0.5},
     [WEFT__SIM_PARTITIONS] = {"partitions", 0.002},
     [WEFT__SIM_PAUSES] = {"pauses", 0.002},
     [WEFT__SIM_CLOCK_JUMPS] = {"clock_jumps", 0.002},
@@ -36,6 +41,11 @@ _Static_assert(sizeof faults / sizeof *faults == WEFT__SIM_FAULTS, "each has a n
 
 const char *weft__sim_fault_name(enum weft__sim_fault fault) {
     return faults[fault].name;
+}
+
+double weft__sim_fault_base(enum weft__sim_fault fault) {
+    bool is_on = fault >= WEFT__SIM_YIELDS && fault <= WEFT__SIM_LATE_CANCELS;
+    return is_on ? faults[fault].rate : 0;
 }
 
 double weft__sim_fault_rate(struct weft__driver *d, enum weft__sim_fault fault) {
@@ -64,8 +74,10 @@ void weft__sim_fault_set(struct weft__driver *d, enum weft__sim_fault fault, dou
 
 void weft__sim_faults_init(struct weft__sim *sim, uint64_t seed) {
     weft__rng_seed(&sim->chance, weft__mix64(seed));
-    for (uint64_t i = 0; i < WEFT__SIM_FAULTS; i++)
+    for (uint64_t i = 0; i < WEFT__SIM_FAULTS; i++) {
         weft__rng_seed(&sim->faults[i].rng, weft__mix64(weft__mix64(seed) + 1 + i));
+        sim->faults[i].rate = weft__sim_fault_base((enum weft__sim_fault)i);
+    }
 }
 
 // Each of those that are off is on with a chance of one half, at a quarter of its rate to four

@@ -115,11 +115,25 @@ static int64_t store(struct weft__op_resolve *resolve, const weft_addr *list, si
     return (int64_t)count;
 }
 
+// Any of those that are known, perhaps the one that was asked for.
+static const struct entry *any_entry(struct weft__sim *sim) {
+    uint64_t count = 0;
+    struct weft__list *link;
+    for (link = weft__list_first(&sim->names); link; link = weft__list_next(&sim->names, link))
+        count++;
+    uint64_t n = weft__sim_fault_below(sim, WEFT__SIM_NAME_CHANGES, count);
+    for (link = weft__list_first(&sim->names); n > 0; n--)
+        link = weft__list_next(&sim->names, link);
+    return WEFT__CONTAINER(link, struct entry, link);
+}
+
 // IPv6 goes first, as RFC 6724 orders the two loopback addresses.
 static int64_t answer(struct weft__sim *sim, struct weft__op_resolve *resolve) {
     static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
     weft_addr numeric;
     const struct entry *entry = find_entry(sim, resolve->host);
+    if (entry != NULL && weft__sim_strikes(sim, WEFT__SIM_NAME_CHANGES))
+        entry = any_entry(sim);
     if (entry != NULL)
         return store(resolve, entry->list, entry->count);
     if (parse_numeric(resolve->host, &numeric))

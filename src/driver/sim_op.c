@@ -201,7 +201,7 @@ int weft__sim_submit(struct weft__driver *d, struct weft__op *op) {
 // live with both. A finished operation has had its effect, and its result is on its way.
 void weft__sim_cancel(struct weft__driver *d, struct weft__op *op) {
     struct weft__sim *sim = weft__sim_of(d);
-    bool is_late = weft__op_is_finished(op) || weft__rng_below(&sim->scheduler, 2) == 0;
+    bool is_late = weft__op_is_finished(op) || weft__sim_strikes(sim, WEFT__SIM_LATE_CANCELS);
     weft__sim_trace(sim, WEFT__SIM_TRACE_CANCEL, (int64_t)op->slot, is_late);
     if (!is_late || weft__op_is_finished(op)) {
         weft__op_cancel(d, op, -ECANCELED);

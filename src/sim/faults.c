@@ -33,6 +33,11 @@ static double rate_of(const weft_sim *options, enum weft__sim_fault fault) {
         [WEFT__SIM_NAME_FAILURES] = options->name_failures,
         [WEFT__SIM_NAME_LOSSES] = options->name_losses,
         [WEFT__SIM_NAME_DELAYS] = options->name_delays,
+        [WEFT__SIM_NAME_CHANGES] = options->name_changes,
+        [WEFT__SIM_STACK_SHORTAGES] = options->stack_shortages,
+        [WEFT__SIM_YIELDS] = options->yields,
+        [WEFT__SIM_SUSPENSIONS] = options->suspensions,
+        [WEFT__SIM_LATE_CANCELS] = options->late_cancels,
         [WEFT__SIM_PARTITIONS] = options->partitions,
         [WEFT__SIM_PAUSES] = options->pauses,
         [WEFT__SIM_CLOCK_JUMPS] = options->clock_jumps,
@@ -81,11 +86,13 @@ int weft__faults_read(const weft_sim *options, uint64_t *ret_allowed) {
 void weft__faults_set(struct weft__driver *driver, const weft_sim *options, uint64_t allowed) {
     uint64_t drawable = allowed;
     for (int i = 0; i < WEFT__SIM_FAULTS; i++) {
-        double rate = rate_of(options, (enum weft__sim_fault)i);
+        enum weft__sim_fault fault = (enum weft__sim_fault)i;
+        double rate = rate_of(options, fault);
         if (rate == -1)
             drawable &= ~((uint64_t)1 << i);
-        weft__sim_fault_set(driver, (enum weft__sim_fault)i,
-                            rate > 0 && allowed >> i & 1 ? rate : 0);
+        if (rate == 0)
+            rate = weft__sim_fault_base(fault);
+        weft__sim_fault_set(driver, fault, rate > 0 && allowed >> i & 1 ? rate : 0);
     }
     if (options->chaos)
         weft__sim_fault_draw_all(driver, drawable);

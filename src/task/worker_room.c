@@ -4,6 +4,7 @@
 // back to the system.
 #include "task/worker.h"
 
+#include "driver/driver.h"
 #include "os/os.h"
 #include "task/unstarted.h"
 
@@ -66,13 +67,20 @@ void weft__worker_free_room(struct weft__worker *worker) {
     release(worker);
 }
 
+// By the simulator's choice, while there are tasks whose end will give one back.
+static bool is_starved(struct weft__worker *worker) {
+    return weft__load(&worker->stacks.in_use, relaxed) > 0 &&
+           weft__driver_choose(worker->driver, WEFT__PICK_STARVE, 2) == 1;
+}
+
 // Without a stack a new task waits for one; when no stack is in use at all, none will ever come
 // back, and it runs on the reserve, where it may not wait. One at a time: a weft_close may wait
 // even there. False: it was put back.
 bool weft__worker_give_stack(struct weft__worker *worker, struct weft__task *task) {
     bool has_room = weft__load(&worker->stacks.in_use, relaxed) + 2 < worker->timers.capacity ||
                     grow_timers(worker);
-    if (has_room && weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
+    if (has_room && !is_starved(worker) &&
+        weft__stacks_take(&worker->stacks, task->stack_size, &task->stack) == 0)
         return true;
     weft__own_add(&worker->stats.starved, 1);
     if (!worker->is_starvation_logged)

@@ -19,7 +19,7 @@ search() {
     equal 1 "$status"
 }
 check "weft sim run finds a seed that is not" search
-for line in 'seed 13 failed: ended by signal 6 (Aborted)' '1 of 3 faults make it fail: resets'; do
+for line in 'seed 13 failed: ended by signal 6 (Aborted)' '1 of 6 faults make it fail: resets'; do
     check "it says: $line" grep -q -x -F "$line" "$work/found"
     check "and so does the text" grep -q -x -F "$line" "$doc"
 done

@@ -129,7 +129,7 @@ static void choices_have_their_chances(void **state) {
     }
     for (int i = 0; i < SIDES; i++)
         assert_in_range(counts[i], ROLLS / SIDES - 400, ROLLS / SIDES + 400);
-    assert_in_range(yields, ROLLS / 16 - 200, ROLLS / 16 + 200);
+    assert_in_range(yields, ROLLS / 20 - 150, ROLLS / 20 + 150);
     assert_in_range(suspensions, ROLLS / 4 - 400, ROLLS / 4 + 400);
 }
 

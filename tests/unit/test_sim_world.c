@@ -287,12 +287,15 @@ static void a_report_tells_what_was_on_and_what_struck(void **state) {
     char line[1024];
     run_reported(plain, echo_world, line, sizeof line);
     expect_in(line, "seed=7 result=0 steps=");
+    expect_in(line, " faults=yields,suspensions,late_cancels hits=yields:");
+    run_reported((weft_sim){.yields = -1, .suspensions = -1, .late_cancels = -1}, echo_world, line,
+                 sizeof line);
     expect_in(line, " faults=none hits=none\n");
     run_reported((weft_sim){.seed = 3, .short_reads = 0.5, .resets = 1}, echo_world, line,
                  sizeof line);
     expect_in(line, "seed=3 result=-");
-    expect_in(line, " faults=short_reads,resets hits=");
-    expect_in(line, "resets:1\n");
+    expect_in(line, " faults=short_reads,resets,yields,suspensions,late_cancels hits=");
+    expect_in(line, "resets:1,");
 }
 
 static void the_environment_limits_faults_and_sets_the_seed(void **state) {
