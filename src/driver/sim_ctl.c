@@ -267,6 +267,8 @@ static int set_option(struct weft__sim_socket *s, const struct weft__ctl *ctl) {
         break;
     }
     s->options[ctl->option] = ctl->value != 0;
+    if (ctl->option == WEFT__OPT_KEEPALIVE)
+        weft__sim_keepalive_begin(s);
     return 0;
 }
 

@@ -169,12 +169,14 @@ struct weft__sim_link weft__sim_link_base(struct weft__driver *d) {
 void weft__sim_cut(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut) {
     struct weft__sim *sim = weft__sim_of(d);
     way_at(sim, from, to)->is_cut = is_cut;
+    weft__sim_keepalive_look(sim);
     weft__sim_trace(sim, WEFT__SIM_TRACE_CUT, from << 16 | to, is_cut);
 }
 
 void weft__sim_storm(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut) {
     struct weft__sim *sim = weft__sim_of(d);
     way_at(sim, from, to)->is_stormy = is_cut;
+    weft__sim_keepalive_look(sim);
     weft__sim_trace(sim, WEFT__SIM_TRACE_CUT, from << 16 | to, 2 + is_cut);
 }
 
@@ -208,6 +210,7 @@ void weft__sim_host_down(struct weft__driver *d, uint32_t number) {
     set_power(d, number, true);
     lose_sockets(weft__sim_of(d)->hosts[number]);
     weft__sim_ports_forget(weft__sim_of(d)->hosts[number]);
+    weft__sim_keepalive_look(weft__sim_of(d));
 }
 
 void weft__sim_host_up(struct weft__driver *d, uint32_t number) {

@@ -12,6 +12,7 @@
 //   sim_host.c       hosts, the links between them, what is lost
 //   sim_handshake.c  how a connection begins; sim_tcp.c: all else about one, as in Linux
 //   sim_stream.c     the bytes and packets of a connection: windows, order, delivery
+//   sim_keepalive.c  connections on which nobody sends
 //   sim_udp.c        datagrams
 //   sim_name.c       names
 //   sim_fault.c      what goes wrong by chance, and how often
@@ -227,8 +228,8 @@ struct weft__sim_tcp {
     bool is_fin_queued, is_fin_acked; // ours
     bool is_last_ack;                 // the peer's FIN came before ours: the peer has the TIME_WAIT
     bool is_orphan;                   // closed by its owner; the goodbye goes on
-    int syn_count;
-    struct weft__sim_event timer; // CONNECTING: the next SYN; orphaned: the end of patience
+    int syn_count, probe_count;
+    struct weft__sim_event timer; // the next SYN, or probe; orphaned: the end of patience
 
     int backlog;                       // of a listener
     size_t queued_count;               // in both lists
@@ -386,15 +387,10 @@ int weft__sim_tcp_listen(struct weft__sim_socket *s, int backlog);
 int weft__sim_tcp_shutdown(struct weft__sim_socket *s, int how);
 void weft__sim_tcp_close(struct weft__sim_socket *s);  // its descriptor is gone
 void weft__sim_tcp_resize(struct weft__sim_socket *s); // SO_RCVBUF was set
-// A packet that end 1 - `end` sent has arrived at `end`; the sender, `end`, learns that it has.
-void weft__sim_tcp_arrive(struct weft__sim_stream *stream, int end,
-                          const struct weft__sim_packet *packet);
-void weft__sim_tcp_acked(struct weft__sim_stream *stream, int end,
-                         const struct weft__sim_packet *packet);
-// The sender has waited in vain for that, again and again; or a router says that there is nobody.
-void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error);
-// Both ends are told, by somebody between them, that it is over.
-void weft__sim_tcp_break(struct weft__sim_stream *stream);
+
+// sim_keepalive.c. A way was cut, or a host went down; an option of the socket was set.
+void weft__sim_keepalive_look(struct weft__sim *sim);
+void weft__sim_keepalive_begin(struct weft__sim_socket *s);
 
 // sim_udp.c.
 int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer);

@@ -13,6 +13,7 @@
 //   ......|  readable   |   in flight     |  window closed  |      all of it stands in `chunks`
 //
 // The writer's buffer holds acked .. written, the receiver's window read .. sent.
+#include "driver/sim_tcp.h"
 #include "driver/sim_watch.h"
 #include "driver/socket.h"
 #include "os/os.h"

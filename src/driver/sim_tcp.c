@@ -274,7 +274,7 @@ static void on_fin(struct weft__sim_stream *stream, int end) {
 }
 
 // Nobody answers a reset.
-static void on_reset(struct weft__sim_socket *s) {
+void weft__sim_tcp_on_reset(struct weft__sim_socket *s) {
     if (s == NULL)
         return;
     bool is_close_wait = s->tcp.is_fin_received && !s->tcp.is_fin_queued;
@@ -302,7 +302,7 @@ void weft__sim_tcp_arrive(struct weft__sim_stream *stream, int end,
         on_fin(stream, end);
         break;
     case WEFT__SIM_PACKET_RST:
-        on_reset(stream->ends[end]);
+        weft__sim_tcp_on_reset(stream->ends[end]);
         break;
     }
 }
@@ -327,7 +327,7 @@ void weft__sim_tcp_acked(struct weft__sim_stream *stream, int end,
 
 void weft__sim_tcp_break(struct weft__sim_stream *stream) {
     for (int end = 0; end < 2; end++)
-        on_reset(stream->ends[end]);
+        weft__sim_tcp_on_reset(stream->ends[end]);
 }
 
 void weft__sim_tcp_give_up(struct weft__sim_stream *stream, int end, int error) {

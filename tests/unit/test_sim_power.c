@@ -158,6 +158,67 @@ static void a_crash_is_silent_and_a_restart_answers(void **unused) {
     run(crash_world);
 }
 
+// ---- Keep-alive ----
+
+// Waits for what never comes; answers what ended that, and sets how many seconds it took.
+static int wait_in_vain(int conn, int64_t *ret_s) {
+    char byte;
+    int64_t start_ns = weft_now();
+    int error = (int)weft_read(conn, &byte, 1);
+    *ret_s = (weft_now() - start_ns) / WEFT_SECOND;
+    return error;
+}
+
+static int connect_with(int idle_s) {
+    weft_tcp_options options = {
+        .keepalive_idle_s = idle_s, .keepalive_interval_s = 5, .keepalive_count = 3};
+    weft_addr addr;
+    expect(weft_addr_parse_ip("10.0.0.1", 7878, &addr), 0);
+    return opened(weft_tcp_connect_with(&addr, &options));
+}
+
+static int keepalive_client(void *arg) {
+    weft_sim *sim = arg;
+    int64_t took_s;
+    weft_autoclose int conn = connect_with(60);
+    expect(weft_sim_partition(sim, "client", "server"), 0);
+    expect(weft_sleep(74 * WEFT_SECOND), 0); // three probes, and the fourth would be the last
+    expect(weft_sim_heal(sim, "client", "server"), 0);
+    expect((int)ask(conn, 'a'), 1);
+    expect(weft_sim_partition_one_way(sim, "server", "client"), 0); // the answers are lost
+    expect(wait_in_vain(conn, &took_s), -ETIMEDOUT);
+    expect(weft_timed_out(), 0);
+    expect(took_s >= 74 && took_s <= 75, 1);
+    expect(weft_sim_heal(sim, "client", "server"), 0);
+    weft_autoclose int again = connect_with(60);
+    expect(weft_sleep(90 * WEFT_SECOND), 0); // one probe has been answered
+    expect(weft_sim_crash(sim, "server"), 0);
+    expect(weft_sleep(40 * WEFT_SECOND), 0); // and two were not
+    expect(weft_sim_restart(sim, "server"), 0);
+    expect(wait_in_vain(again, &took_s), -ECONNRESET);
+    expect(took_s <= 5, 1);
+    expect(weft_sleep(WEFT_SECOND), 0);
+    weft_autoclose int late = opened(weft_tcp_connect("server:7878"));
+    expect(weft_sim_crash(sim, "server"), 0);
+    expect(weft_tcp_keepalive(late, 10, 1, 2), 0); // turned on when it is needed
+    expect(wait_in_vain(late, &took_s), -ETIMEDOUT);
+    expect(took_s >= 11 && took_s <= 12, 1);
+    return 0;
+}
+
+static int keepalive_world(weft_sim *sim, void *hash) {
+    expect(weft_sim_host(sim, "server", "10.0.0.1", server, NULL), 0);
+    expect(weft_sim_host(sim, "client", "10.0.0.2", keepalive_client, sim), 0);
+    expect(weft_sim_wait(sim, "client"), 0);
+    *(uint64_t *)hash = weft_sim_hash(sim);
+    return 0;
+}
+
+static void keepalive_notices_who_is_gone(void **unused) {
+    (void)unused;
+    run(keepalive_world);
+}
+
 // ---- Everything that a task can wait for ----
 
 static int sleeper(void *unused) {
@@ -368,9 +429,13 @@ static void what_is_refused(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(what_stands_still_waits), CASE(a_crash_is_silent_and_a_restart_answers),
-        CASE(a_crash_leaves_nothing),  CASE(a_host_crashes_itself),
-        CASE(wall_clocks_jump),        CASE(what_is_refused),
+        CASE(what_stands_still_waits),
+        CASE(a_crash_is_silent_and_a_restart_answers),
+        CASE(keepalive_notices_who_is_gone),
+        CASE(a_crash_leaves_nothing),
+        CASE(a_host_crashes_itself),
+        CASE(wall_clocks_jump),
+        CASE(what_is_refused),
     };
     return RUN(tests);
 }
