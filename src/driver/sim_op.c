@@ -197,8 +197,27 @@ int weft__sim_submit(struct weft__driver *d, struct weft__op *op) {
     return 0;
 }
 
-// Half of the time the answer comes at once, half of the time from the next `wait`: callers must
-// live with both. A finished operation has had its effect, and its result is on its way.
+// A write that waits on a stream goes on when a third of the buffer is free, as Linux has it: else
+// two ends that are both busy would pass crumbs.
+static bool is_worth_trying(const struct weft__sim_socket *s, const struct weft__op *op) {
+    bool is_write = op->kind == WEFT__OP_WRITE || op->kind == WEFT__OP_SENDMSG;
+    bool is_stream = s->type == WEFT__STREAM && s->tcp.state == WEFT__SIM_ESTABLISHED;
+    return !is_write || !is_stream || (ready_events(s) & WEFT__WRITABLE) != 0;
+}
+
+// The result of an operation that is cancelled too late: what it did, if it can be done now.
+static int64_t result_of_late(struct weft__sim *sim, struct weft__op *op) {
+    struct weft__sim_socket *s = weft__sim_socket_at(sim, op->fd);
+    if (op->kind == WEFT__OP_RESOLVE || s == NULL ||
+        weft__list_first(&queue_of(s, op)->ops) != &op->link || !is_worth_trying(s, op))
+        return -ECANCELED;
+    int64_t result = attempt_on(s, op);
+    return result == -EAGAIN ? -ECANCELED : result;
+}
+
+// By chance the answer comes from the next `wait` and not at once, and then it may be that the
+// operation was done meanwhile: callers must live with all of that. A finished operation has had
+// its effect, and its result is on its way.
 void weft__sim_cancel(struct weft__driver *d, struct weft__op *op) {
     struct weft__sim *sim = weft__sim_of(d);
     bool is_late = weft__op_is_finished(op) || weft__sim_strikes(sim, WEFT__SIM_LATE_CANCELS);
@@ -208,15 +227,7 @@ void weft__sim_cancel(struct weft__driver *d, struct weft__op *op) {
         return;
     }
     weft__own_add(&d->stats.cancels, 1);
-    weft__sim_finish(sim, op, -ECANCELED);
-}
-
-// A write that waits on a stream goes on when a third of the buffer is free, as Linux has it: else
-// two ends that are both busy would pass crumbs.
-static bool is_worth_trying(const struct weft__sim_socket *s, const struct weft__op *op) {
-    bool is_write = op->kind == WEFT__OP_WRITE || op->kind == WEFT__OP_SENDMSG;
-    bool is_stream = s->type == WEFT__STREAM && s->tcp.state == WEFT__SIM_ESTABLISHED;
-    return !is_write || !is_stream || (ready_events(s) & WEFT__WRITABLE) != 0;
+    weft__sim_finish(sim, op, result_of_late(sim, op));
 }
 
 // Completes the first operation that can; in `watchers` they wait for different things, elsewhere

@@ -143,12 +143,36 @@ static void a_late_cancel_takes_nothing(void **state) {
     close_pair(pair);
 }
 
+// The data is there before the cancel: by seed the read is done all the same.
+static void a_cancel_may_find_the_operation_done(void **state) {
+    (void)state;
+    struct pair pair = open_pair();
+    int done = 0;
+    for (int i = 0; i < TRIALS; i++) {
+        char byte = 0;
+        struct call call;
+        assert_int_equal(write_text(pair.client, "x"), 1);
+        settle();
+        prepare_io(&call, WEFT__OP_READ, pair.server, &byte, 1);
+        submit(&call);
+        int64_t result = cancel(&call);
+        assert_int_equal(result, byte == 'x' ? 1 : -ECANCELED);
+        done += result == 1;
+        if (result != 1)
+            assert_reads(pair.server, "x");
+    }
+    assert_in_range(done, TRIALS / 5, TRIALS * 4 / 5);
+    close_pair(pair);
+}
+
 static void cancel_other(struct call *call) {
     if (call->other->op.is_pending)
         d->class->cancel(d, &call->other->op);
 }
 
 // The callback of the first cancels a second that is ready, too: by seed it comes in time or not.
+// Results are delivered one by one half of the time, and half of the cancels that this allows find
+// the operation done.
 static void a_cancel_from_a_callback_comes_in_time_or_too_late(void **state) {
     (void)state;
     struct pair pairs[2] = {open_pair(), open_pair()};
@@ -175,7 +199,7 @@ static void a_cancel_from_a_callback_comes_in_time_or_too_late(void **state) {
             cancelled++;
         }
     }
-    assert_in_range(cancelled, TRIALS / 5, TRIALS * 4 / 5);
+    assert_in_range(cancelled, TRIALS / 10, TRIALS * 2 / 5);
     close_pair(pairs[0]);
     close_pair(pairs[1]);
 }
@@ -255,6 +279,7 @@ static const struct CMUnitTest cases[] = {
     CASE(a_hopeless_write_completes_with_its_error),
     CASE(a_cancel_answers_at_once_or_in_the_next_wait),
     CASE(a_late_cancel_takes_nothing),
+    CASE(a_cancel_may_find_the_operation_done),
     CASE(a_cancel_from_a_callback_comes_in_time_or_too_late),
     CASE(a_callback_may_submit_without_end),
     CASE(a_callback_may_close_sockets),
