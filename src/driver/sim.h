@@ -98,6 +98,8 @@ void weft__sim_fault_draw_all(struct weft__driver *d, uint64_t allowed);
 // nanoseconds. Both in a signal handler, too.
 uint64_t weft__sim_steps(struct weft__driver *d);
 int64_t weft__sim_elapsed(struct weft__driver *d);
+// How many descriptors are open, on all hosts.
+uint32_t weft__sim_descriptors(struct weft__driver *d);
 
 // From now on each packet that leaves a host is written to a pcapng file, and each thing that
 // happens to a packet to a text file, a line each. To be called before the first packet, once.

@@ -70,6 +70,14 @@ static void free_slot(struct weft__sim_socket *s) {
     s->fd = -1;
 }
 
+uint32_t weft__sim_descriptors(struct weft__driver *d) {
+    const struct weft__sim *sim = weft__sim_of(d);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sim->slot_count; i++)
+        count += sim->slots[i].socket != NULL;
+    return count;
+}
+
 // ---- Sockets ----
 
 // What is 0 is 0 from the start.

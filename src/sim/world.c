@@ -28,15 +28,20 @@ static void on_deadlock(struct weft__driver *driver, const char *report) {
     weft__report_failure(report);
 }
 
-static void check_leaks(void) {
-    size_t left = weft__handles_open() - weft__world.handles_before;
+static void check_none_left(size_t left, const char *thing) {
     char what[96];
     struct weft__text text;
     weft__text_init(&text, what, sizeof what);
-    weft__text_putf(&text, "%zu handle%s still open after all programs have ended", left,
+    weft__text_putf(&text, "%zu %s%s still open after all programs have ended", left, thing,
                     left == 1 ? " is" : "s are");
     if (left > 0)
         weft__report_failure(what);
+}
+
+// A descriptor without a handle is the library's fault, not the program's.
+static void check_leaks(void) {
+    check_none_left(weft__handles_open() - weft__world.handles_before, "handle");
+    check_none_left(weft__sim_descriptors(weft__world.driver), "descriptor");
 }
 
 // What a link does wrong is among the faults (weft__faults_set), as it may be limited and drawn.

@@ -210,6 +210,14 @@ static int leak_world(weft_sim *sim, void *unused) {
     return weft_tcp_listen("127.0.0.1:0") < 0;
 }
 
+// As a library would that forgets one.
+static int forget_world(weft_sim *sim, void *unused) {
+    (void)sim, (void)unused;
+    struct weft__driver *driver = weft__self()->driver;
+    struct weft__ctl make = {.kind = WEFT__CTL_SOCKET, .family = WEFT_IPV4, .type = WEFT__DATAGRAM};
+    return driver->class->ctl(driver, &make) < 0;
+}
+
 static void a_failed_run_says_how_to_replay_it(void **state) {
     (void)state;
     expect_death(check_world, SIGABRT, "check failed: 1 + 1 == 3 (");
@@ -217,6 +225,7 @@ static void a_failed_run_says_how_to_replay_it(void **state) {
     expect_death(abort_world, SIGABRT, "SIGABRT at 0.000");
     expect_death(deadlock_world, SIGABRT, "(deadlock)");
     expect_death(leak_world, SIGABRT, "1 handle is still open after all programs have ended at ");
+    expect_death(forget_world, SIGABRT, "1 descriptor is still open after all programs have ");
 #if !WEFT__UNDER_ASAN && !WEFT__UNDER_TSAN
     expect_death(fault_world, SIGSEGV, "SIGSEGV at ");
 #endif
