@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Runs a program in simulations, seed after seed in one process, each twice: the two must be one
-// run.
-//   prove PROGRAM [FIRST COUNT]
+// Runs a program in simulations, seed after seed in one process, and a report of each run goes to
+// WEFT_SIM_REPORT_FD: twice.py compares those of two processes.
+//   prove PROGRAM [FIRST COUNT [down]]    from the last seed to the first: down
+//   prove PROGRAM nth                     the n-th call of each kind fails, for every n
 // With WEFT_SIM_SEED it runs that one, as the line says that a failed run prints.
 #include "prove.h"
 
@@ -12,31 +13,24 @@
 #include <string.h>
 #include <time.h>
 
-static const struct {
+struct program {
     const char *name;
     int (*world)(weft_sim *sim, void *arg);
-} programs[] = {{"echo", echo_world}, {"chat", chat_world}, {"relay", relay_world}};
-
-static int (*world)(weft_sim *sim, void *arg);
-
-struct outcome {
-    uint64_t hash, steps;
+    int is_punctual; // it says when things happen: no host stands still, and no task starts late
 };
 
-static int watch(weft_sim *sim, void *arg) {
-    struct outcome *outcome = arg;
-    int result = world(sim, NULL);
-    *outcome = (struct outcome){weft_sim_hash(sim), weft_sim_step(sim)};
-    return result;
-}
+static const struct program programs[] = {
+    {"echo", echo_world, 0},     {"chat", chat_world, 0},   {"relay", relay_world, 0},
+    {"scopes", scopes_world, 1}, {"storm", storm_world, 1}, {"datagrams", datagrams_world, 0},
+    {"drift", drift_world, 0},
+};
 
-static struct outcome run(uint64_t seed) {
-    struct outcome outcome = {0};
-    int result = weft_sim_run((&(weft_sim){.seed = seed, .chaos = 1}), watch, &outcome);
-    if (result >= 0)
-        return outcome;
-    fprintf(stderr, "prove: seed %llu: %s\n", (unsigned long long)seed, weft_strerror(result));
-    exit(1);
+static const struct program *program;
+
+static int watch(weft_sim *sim, void *steps) {
+    int result = program->world(sim, NULL);
+    *(uint64_t *)steps += weft_sim_step(sim);
+    return result;
 }
 
 static double seconds(void) {
@@ -70,10 +64,9 @@ static long fail_each(const char *kind, int error, int is_seen, int workers) {
     for (long n = 1; n < NTH_MAX; n++) {
         weft_sim sim = {
             .workers = workers, .fail = kind, .fail_nth = (uint64_t)n, .fail_error = -error};
-        struct outcome outcome = {0};
         error_made = -error;
         was_error_seen = 0;
-        int result = weft_sim_run(&sim, watch, &outcome);
+        int result = weft_sim_run(&sim, program->world, NULL);
         if (!is_expected(result)) {
             fprintf(stderr, "prove: %s %ld fails with %s: the run with %s\n", kind, n,
                     weft_strerror(-error), weft_strerror(result));
@@ -104,47 +97,54 @@ static long fail_all(int workers) {
     return runs;
 }
 
-static int prove_nth(const char *program) {
+static int prove_nth(void) {
     long one = fail_all(1), three = one < 0 ? -1 : fail_all(3), runs = one + three;
     if (three < 0)
         return 1;
     printf("%s: each call failed with each error, with one worker and with three: %ld runs\n",
-           program, runs);
+           program->name, runs);
     return 0;
 }
 
 // ---- Seeds ----------------------------------------------------------------------------------
 
-static int prove_seeds(const char *program, uint64_t first, uint64_t count) {
+// Where things lie is said, too: it must not matter.
+static int prove_seeds(uint64_t first, uint64_t count, bool is_downward) {
     uint64_t steps = 0;
     double began = seconds();
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        struct outcome one = run(seed), other = run(seed);
-        steps += one.steps + other.steps;
-        if (one.hash == other.hash && one.steps == other.steps)
+    for (uint64_t i = 0; i < count; i++) {
+        weft_sim sim = {.seed = is_downward ? first + count - 1 - i : first + i, .chaos = 1};
+        if (program->is_punctual)
+            sim.pauses = sim.stack_shortages = -1;
+        int result = weft_sim_run(&sim, watch, &steps);
+        if (result >= 0)
             continue;
-        fprintf(stderr, "prove: seed %llu is not one run: %llu and %llu steps\n",
-                (unsigned long long)seed, (unsigned long long)one.steps,
-                (unsigned long long)other.steps);
+        fprintf(stderr, "prove: seed %llu: %s\n", (unsigned long long)sim.seed,
+                weft_strerror(result));
         return 1;
     }
-    printf("%s: %llu seeds from %llu, each twice: %llu steps, %.0f runs a second\n", program,
-           (unsigned long long)count, (unsigned long long)first, (unsigned long long)steps,
-           2 * (double)count / (seconds() - began));
+    printf("%s: %llu seeds from %llu: %llu steps, %.0f runs a second; code at %p, stack at %p\n",
+           program->name, (unsigned long long)count, (unsigned long long)first,
+           (unsigned long long)steps, (double)count / (seconds() - began),
+           (void *)(uintptr_t)prove_seeds, (void *)&steps);
     return 0;
 }
 
 int main(int argc, char **argv) {
     for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof *programs; i++)
         if (strcmp(argv[1], programs[i].name) == 0)
-            world = programs[i].world;
+            program = &programs[i];
     bool is_nth = argc == 3 && strcmp(argv[2], "nth") == 0;
-    if (!world || (argc != 2 && argc != 4 && !is_nth)) {
-        fprintf(stderr, "usage: prove echo|chat|relay [FIRST COUNT | nth]\n");
+    bool is_downward = argc == 5 && strcmp(argv[4], "down") == 0;
+    if (!program || (argc != 2 && argc != 4 && !is_nth && !is_downward)) {
+        fprintf(stderr, "usage: prove PROGRAM [FIRST COUNT [down] | nth]; PROGRAM is one of");
+        for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+            fprintf(stderr, " %s", programs[i].name);
+        fprintf(stderr, "\n");
         return 2;
     }
     if (is_nth)
-        return prove_nth(argv[1]);
-    return prove_seeds(argv[1], argc == 4 ? strtoull(argv[2], NULL, 10) : 1,
-                       argc == 4 ? strtoull(argv[3], NULL, 10) : 1);
+        return prove_nth();
+    return prove_seeds(argc > 2 ? strtoull(argv[2], NULL, 10) : 1,
+                       argc > 2 ? strtoull(argv[3], NULL, 10) : 1, is_downward);
 }

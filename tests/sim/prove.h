@@ -18,7 +18,7 @@ static inline char byte_at(unsigned client, size_t offset) {
 
 // A number from 0 to n - 1.
 static inline unsigned below(unsigned n) {
-    unsigned number;
+    unsigned number = 0; // what it is if that fails
     (void)weft_random(&number, sizeof number);
     return number % n;
 }
@@ -30,6 +30,10 @@ int listen_somehow(const char *where);
 int echo_world(weft_sim *sim, void *unused);
 int chat_world(weft_sim *sim, void *unused);
 int relay_world(weft_sim *sim, void *unused);
+int scopes_world(weft_sim *sim, void *unused);
+int storm_world(weft_sim *sim, void *unused);
+int datagrams_world(weft_sim *sim, void *unused);
+int drift_world(weft_sim *sim, void *unused);
 
 // An echo server that takes all who come, and goes on when the machine is short of something.
 int serve_echo(void *where);
