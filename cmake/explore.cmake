@@ -8,23 +8,6 @@ set(explore ${PROJECT_SOURCE_DIR}/tests/explore)
 set(explore_build ${PROJECT_BINARY_DIR}/tests/explore)
 set(explore_engine engine search weak race world main) # the others are scenarios
 
-# Reads the line `KEY: VALUE` of a patch, and has CMake run again when it changes.
-function(weft_patch_line patch key ret_value)
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${patch})
-    file(STRINGS ${patch} line REGEX "^${key}: ")
-    string(REGEX REPLACE "^${key}: " "" value "${line}")
-    set(${ret_value} "${value}" PARENT_SCOPE)
-endfunction()
-
-# Makes the changed copy `copy` of `source` at build time.
-function(weft_patched source copy)
-    add_custom_command(OUTPUT ${copy}
-        COMMAND ${Python3_EXECUTABLE} ${explore}/plant.py ${PROJECT_SOURCE_DIR}/${source} ${copy}
-                ${ARGN}
-        DEPENDS ${PROJECT_SOURCE_DIR}/${source} ${explore}/plant.py ${ARGN}
-        VERBATIM)
-endfunction()
-
 # --- sources with smaller constants, found before the original ones -----------------------------
 file(GLOB explore_adaptations CONFIGURE_DEPENDS ${explore}/adapt/*.patch)
 foreach(patch ${explore_adaptations})

@@ -255,6 +255,12 @@ if(WEFT_TEST_LAUNCHER MATCHES "valgrind")
     weft_net(uninitialised uninitialised "depends on uninitialised value")
 endif()
 
+# --- planted defects, in the plain build only -----------------------------------------------------
+if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND)
+    include(cmake/patch.cmake)
+    include(cmake/mutants.cmake)
+endif()
+
 # --- interleavings, in the plain build only ---------------------------------------------------
 # What tells of plain accesses is gcc's; the switch is ours, because the engine switches, too.
 if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER AND Python3_FOUND AND

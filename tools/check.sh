@@ -3,7 +3,7 @@
 # uses. A part passes when its last line is reached: every command in it must succeed.
 # shellcheck shell=bash
 
-CHECK_PARTS=(nets asan tsan workers valgrind portable aarch64 clang analysis models explore)
+CHECK_PARTS=(nets asan tsan workers valgrind portable aarch64 clang analysis models explore mutants)
 
 # run_tests PRESET [ctest arguments]: configures, builds and runs what the preset selects.
 run_tests() {
@@ -43,6 +43,10 @@ part_explore() { ## every interleaving of src/task within the bounds; planted de
     configure release
     build release explore
     tests/explore/run.sh build "$JOBS"
+}
+
+part_mutants() { ## simulations find each defect that is planted in the library
+    cmd_mutants
 }
 
 part_asan() { ## every test under AddressSanitizer and UndefinedBehaviorSanitizer

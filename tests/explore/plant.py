@@ -18,7 +18,7 @@ import pathlib
 import re
 import sys
 
-HEADERS = ("source:", "scenario:", "constant:", "#")
+HEADERS = ("source:", "scenario:", "program:", "seeds:", "constant:", "#")
 
 
 def fail(patch, source, count, what):
