@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # docs/simulation.md tells the truth: its program is the one in the tree, the seed that it names is
-# the first to break it, shrinking leaves the fault that it names, and the fixed one passes.
+# the first to break it, when and where, shrinking leaves the fault that it names, and the fixed one
+# passes, with the faults that it counts.
 # shellcheck source=tests/process/_lib.sh
 . "$(dirname "$0")/_lib.sh"
 doc=$WEFT_SOURCE/docs/simulation.md
@@ -24,6 +25,9 @@ for line in 'seed 13 failed: ended by signal 6 (Aborted)' '1 of 6 faults make it
     check "and so does the text" grep -q -x -F "$line" "$doc"
 done
 
+moment=$(grep -o 'at 0\.[0-9]* s, step [0-9]*; replay: WEFT_SIM_SEED=13 ' "$doc")
+check "it says when: $moment" grep -q -F "${moment:-no moment}" "$work/found"
+
 replay() {
     WEFT_SIM_SEED=13 WEFT_SIM_FAULTS=resets WEFT_SIM_LOG=$work/log "$bank" >/dev/null 2>&1
     status=$?
@@ -33,5 +37,12 @@ check "the line replays it" replay
 while read -r line; do
     check "the log says: $line" grep -q -F "$line" "$work/log"
 done < <(grep '^0\.[0-9]* ' "$doc")
-check "the fixed one passes" "$weft" sim run "${bank}_fixed" --seeds 1000
+
+fixed() {
+    "$weft" sim run "${bank}_fixed" --seeds 1000 >"$work/fixed" 2>&1
+}
+check "the fixed one passes" fixed
+while read -r line; do
+    check "it counts: $line" grep -q -F "$line" "$work/fixed"
+done < <(grep '^  [a-z_]* *[0-9]* *[0-9]*$' "$doc")
 finish
