@@ -212,7 +212,7 @@ int chat_world(weft_sim *sim, void *unused) {
         weft_sleep(below(3) * WEFT_SECOND);
         weft_must(weft_sim_heal(sim, "left", NULL));
     }
-    weft_sim_check(weft_sim_wait(sim, "left") == 0);
-    weft_sim_check(weft_sim_wait(sim, "right") == 0);
+    see_end_of(sim, "left");
+    see_end_of(sim, "right");
     return 0;
 }

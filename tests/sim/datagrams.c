@@ -115,7 +115,8 @@ static void check_closed(int h) {
     weft_addr addr;
     char byte;
     weft_sim_check(weft_local_addr(h, &addr) == -EBADF);
-    weft_sim_check(weft_recv_from(h, &byte, 1, NULL) == -EBADF);
+    ssize_t n = weft_recv_from(h, &byte, 1, NULL);
+    weft_sim_check(n == -EBADF || (is_rough && n == -ECANCELED));
     weft_sim_check(weft_close(h) == -EBADF);
 }
 
@@ -159,6 +160,6 @@ int datagrams_world(weft_sim *sim, void *unused) {
         return error;
     if ((error = weft_sim_host(sim, "clients", "10.0.0.2", run_clients, NULL)) < 0)
         return error;
-    weft_sim_check(weft_sim_wait(sim, "clients") == 0);
+    see_end_of(sim, "clients");
     return 0;
 }

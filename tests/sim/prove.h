@@ -10,6 +10,11 @@
 // it was the error that was made.
 int is_expected(int code);
 extern int error_made, was_error_seen;
+// Whether tasks may be cancelled and hosts crash in this run.
+extern int is_rough;
+// Waits until the program of a host has come to its end, however often it had to start again, and
+// checks what it says.
+void see_end_of(weft_sim *sim, const char *name);
 
 // The byte at an offset of what a client with this number sends.
 static inline char byte_at(unsigned client, size_t offset) {

@@ -169,6 +169,6 @@ int scopes_world(weft_sim *sim, void *unused) {
     int error = weft_sim_host(sim, "one", "10.0.0.1", play_all, NULL);
     if (error < 0)
         return error;
-    weft_sim_check(weft_sim_wait(sim, "one") == 0);
+    see_end_of(sim, "one");
     return 0;
 }

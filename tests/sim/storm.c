@@ -445,6 +445,6 @@ int storm_world(weft_sim *sim, void *unused) {
         return error;
     if ((error = weft_sim_host(sim, "storm", "10.0.0.2", play_all, NULL)) < 0)
         return error;
-    weft_sim_check(weft_sim_wait(sim, "storm") == 0);
+    see_end_of(sim, "storm");
     return 0;
 }

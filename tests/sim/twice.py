@@ -6,11 +6,12 @@ twice.py [--any-addresses] PROVE... PROGRAM FIRST COUNT
 
 Runs each seed in two processes, whose addresses the kernel has chosen at random. One goes up from
 FIRST and the other goes down to it: what earlier runs leave behind in a process differs, too. Fails
-if a run does, if a seed has two hashes, or if the addresses were the same. Exit status 77: they
-were, and randomisation is off here.
+if a run does, if a seed has two hashes, if a fault was on and fired in none of the runs, or if the
+addresses were the same. Exit status 77: they were, and randomisation is off here.
 """
 
 import array
+import collections
 import hashlib
 import os
 import pathlib
@@ -21,7 +22,9 @@ import sys
 
 ADDR_NO_RANDOMIZE = 0x0040000  # personality(2)
 SKIPPED = 77
-REPORT = re.compile(rb"seed=(\d+) .*\bsteps=(\d+) .*\bhash=([0-9a-f]{16})\b")
+REPORT = re.compile(rb"seed=(\d+) .*\bsteps=(\d+) .*\bhash=([0-9a-f]{16}) "
+                    rb"faults=(\S+) hits=(\S+)")
+ENOUGH = 500  # seeds, in which even what is rare happens
 ADDRESSES = re.compile(r"code at (0x[0-9a-f]+), stack at (0x[0-9a-f]+)")
 
 
@@ -56,9 +59,10 @@ class Seeds:
         self.first = first
         self.hashes = array.array("Q", bytes(8 * count))
         self.runs = self.steps = 0
+        self.on, self.fired = collections.Counter(), collections.Counter()
 
     def add(self, report):
-        seed, steps, digits = REPORT.match(report).groups()
+        seed, steps, digits, faults, hits = REPORT.match(report).groups()
         place, new = int(seed) - self.first, int(digits, 16)
         old = self.hashes[place]
         if old not in (0, new):
@@ -66,6 +70,18 @@ class Seeds:
         self.hashes[place] = new
         self.runs += 1
         self.steps += int(steps)
+        self.on.update(faults.decode().split(","))
+        self.fired.update(hit.split(":")[0] for hit in hits.decode().split(","))
+
+    def check_coverage(self):
+        never = sorted(set(self.on) - set(self.fired) - {"none"})
+        if never and len(self.hashes) >= ENOUGH:
+            sys.exit(f"twice: on, and fired in no run: {', '.join(never)}")
+
+    def print_coverage(self):
+        print("  fault               runs on  runs fired")
+        for fault in sorted(set(self.on) - {"none"}):
+            print(f"  {fault:18}{self.on[fault]:9}{self.fired[fault]:12}")
 
 
 def read_all(processes, seeds):
@@ -113,6 +129,8 @@ def main(arguments):
     digest = hashlib.blake2b(seeds.hashes.tobytes(), digest_size=8).hexdigest()
     print(f"{program}: {count} seeds from {first}, each in two processes: {seeds.steps} steps; "
           f"all hashes: {digest}")
+    seeds.print_coverage()
+    seeds.check_coverage()
     return 0 if takes_any else check_addresses(*(process.addresses() for process in processes))
 
 
