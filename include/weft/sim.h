@@ -189,14 +189,16 @@ int weft_sim_crash(weft_sim *sim, const char *name);
 
 /// Starts the host's program again, with the same fn and arg, after a crash, or after it has ended;
 /// a host that runs is crashed first. Its peers' connections of before are answered with a reset.
-/// Returns 0, -ENOMEM, or -EDEADLK (the caller is a task of that host).
+/// Returns 0; -EDEADLK (the caller is a task of that host), -ECANCELED (the run ends: fn has
+/// returned), -ENOMEM (it stays down).
 int weft_sim_restart(weft_sim *sim, const char *name);
 
 /// 1 while a host is down, else 0.
 int weft_sim_is_down(weft_sim *sim, const char *name);
 
 /// Moves the wall clock (weft_wall_now) of a host by so many nanoseconds, either way; NULL: of all
-/// hosts. The monotonic clock, deadlines and sleeps go on as they were. Returns 0.
+/// hosts. The monotonic clock, deadlines and sleeps go on as they were. Returns 0, or -EINVAL: it
+/// would be more than 73 years from where it began.
 int weft_sim_jump_clock(weft_sim *sim, const char *name, int64_t ns);
 
 /// Memory of the caller's host, zeroed and aligned for any type: given back all at once when the

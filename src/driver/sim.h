@@ -20,6 +20,8 @@ int weft__sim_name_add(struct weft__driver *d, const char *name, const weft_addr
 // the number, -EINVAL (an address that no host can have), -EADDRINUSE, -ENOSPC or -ENOMEM.
 enum { WEFT__SIM_IPS = 2 };
 int weft__sim_host_add(struct weft__driver *d, const weft_addr *ips, size_t count);
+// Takes back the last one, and its name, before anything has run there.
+void weft__sim_host_drop(struct weft__driver *d, const char *name);
 
 // The way from one host to another. Probabilities are from 0 to 1, of each packet.
 struct weft__sim_link {
@@ -51,7 +53,9 @@ void weft__sim_host_up(struct weft__driver *d, uint32_t host);
 int weft__sim_host_of_fd(struct weft__driver *d, int fd);
 // Forgets all operations that are pending: who waits for them will never look.
 void weft__sim_abandon(struct weft__driver *d);
-void weft__sim_jump(struct weft__driver *d, uint32_t host, int64_t ns); // the wall clock
+// The wall clock of a host: moved, and how far it is from the world's.
+void weft__sim_jump(struct weft__driver *d, uint32_t host, int64_t ns);
+int64_t weft__sim_wall_off(struct weft__driver *d, uint32_t host);
 
 // What can go wrong. A rate is the chance, from 0 to 1, each time that it could.
 enum weft__sim_fault {

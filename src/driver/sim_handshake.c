@@ -24,6 +24,7 @@ static void establish(struct weft__sim_socket *s) {
     s->is_connected = true;
     if (!s->is_send_size_set)
         s->options[WEFT__OPT_SEND_BUFFER] = SEND_SIZE;
+    weft__sim_keepalive_begin(s); // a way may have been cut meanwhile
 }
 
 // As tcp_disconnect(): the socket is fresh again but for its options and, if it was bound by

@@ -142,6 +142,12 @@ int weft__sim_host_add(struct weft__driver *d, const weft_addr *ips, size_t coun
     return (int)host->number;
 }
 
+void weft__sim_host_drop(struct weft__driver *d, const char *name) {
+    struct weft__sim *sim = weft__sim_of(d);
+    weft__free(sim->hosts[--sim->host_count]);
+    weft__sim_name_drop(sim, name);
+}
+
 // ---- Links ----
 
 struct weft__sim_link weft__sim_link_ordinary(void) {
@@ -222,6 +228,10 @@ int weft__sim_host_of_fd(struct weft__driver *d, int fd) {
     return s != NULL ? (int)s->host->number : -1;
 }
 
+int64_t weft__sim_wall_off(struct weft__driver *d, uint32_t number) {
+    return weft__sim_of(d)->hosts[number]->wall_off_ns;
+}
+
 void weft__sim_jump(struct weft__driver *d, uint32_t number, int64_t ns) {
     struct weft__sim *sim = weft__sim_of(d);
     ASSERT(number < sim->host_count);
@@ -239,7 +249,8 @@ static void have_accidents(struct weft__sim *sim, const struct weft__sim_way *wa
                                                      WEFT__SIM_CLOCK_JUMPS, WEFT__SIM_CRASHES};
     uint32_t index = (uint32_t)(way - sim->ways);
     uint32_t from = index / sim->host_capacity, to = index % sim->host_capacity;
-    for (size_t i = 0; from != to && i < sizeof accidents / sizeof *accidents; i++) {
+    bool is_among = from != to && from > 0 && to > 0;
+    for (size_t i = 0; is_among && i < sizeof accidents / sizeof *accidents; i++) {
         if (weft__sim_accident == NULL || !weft__sim_strikes(sim, accidents[i]))
             continue;
         int64_t ns = (int64_t)weft__sim_fault_below(sim, accidents[i], ACCIDENT_MAX_NS);

@@ -80,6 +80,12 @@ const char *weft__sim_host_name(const struct weft__sim_host *host) {
     return NULL;
 }
 
+void weft__sim_name_drop(struct weft__sim *sim, const char *name) {
+    struct entry *entry = find_entry(sim, name);
+    if (entry != NULL)
+        free_entry(entry);
+}
+
 void weft__sim_names_free(struct weft__sim *sim) {
     struct weft__list *link;
     while ((link = weft__list_first(&sim->names)) != NULL)

@@ -404,6 +404,7 @@ void weft__sim_udp_drop_in_flight(struct weft__sim *sim);
 // sim_name.c.
 void weft__sim_resolve(struct weft__sim *sim, struct weft__op *op); // a submitted one
 void weft__sim_names_free(struct weft__sim *sim);
+void weft__sim_name_drop(struct weft__sim *sim, const char *name); // if it is known
 
 // The name that resolves to an address of the host, or NULL.
 const char *weft__sim_host_name(const struct weft__sim_host *host);

@@ -52,7 +52,7 @@ static void cut(bool is_cut) {
 static void jump(const struct weft__world_host *host) {
     const int64_t scale = 360; // 10 s to an hour
     int64_t ns = accident.ns * scale;
-    weft__sim_jump(weft__world.driver, host->number, accident.ns % 2 ? ns : -ns);
+    (void)weft_sim_jump_clock(weft__world.sim, host->name, accident.ns % 2 ? ns : -ns);
 }
 
 static void begin(struct weft__world_host *host) {
@@ -77,6 +77,13 @@ static void end(struct weft__world_host *host) {
         (void)weft__host_restart(host, accident.waiter);
 }
 
+static void happen(struct weft__world_host *host) {
+    begin(host);
+    if (accident.fault != WEFT__SIM_CLOCK_JUMPS)
+        (void)weft_sleep(accident.ns);
+    end(host);
+}
+
 static int make_accidents(void *unused) {
     struct weft__waiter *self = accident.waiter = weft__self();
     (void)unused;
@@ -87,11 +94,7 @@ static int make_accidents(void *unused) {
             weft__park(self, INT64_MAX);
         if (!accident.is_asked)
             break;
-        struct weft__world_host *host = host_at(accident.to);
-        begin(host);
-        if (accident.fault != WEFT__SIM_CLOCK_JUMPS)
-            (void)weft_sleep(accident.ns);
-        end(host);
+        happen(host_at(accident.to));
         accident.is_asked = false;
     }
     weft__sim_accident = NULL;

@@ -65,16 +65,6 @@ static int read_addresses(const char *text, weft_addr *ret_ips) {
     return is_twice ? -EINVAL : count;
 }
 
-// The driver's half: a number and a name that resolves.
-static int register_host(struct weft__world_host *host, const weft_addr *ips, int count) {
-    struct weft__driver *driver = weft__world.driver;
-    int number = weft__sim_host_add(driver, ips, (size_t)count);
-    if (number < 0)
-        return number == -EADDRINUSE ? -EEXIST : number;
-    host->number = (uint32_t)number;
-    return weft__sim_name_add(driver, host->name, ips, (size_t)count, NAME_DELAY_NS);
-}
-
 // The task inherits its host from whoever starts it, so for a moment that is the new one; and it
 // knows of no deadline.
 int weft__host_start(struct weft__world_host *host, struct weft__waiter *self) {
@@ -86,6 +76,22 @@ int weft__host_start(struct weft__world_host *host, struct weft__waiter *self) {
         weft_go_with(&host->scope, run_host, host, &(weft_task_options){.name = host->name});
     self->host = own;
     self->deadline = deadline;
+    return error;
+}
+
+// First the driver's half: a number and a name that resolves.
+static int begin(struct weft__world_host *host, const weft_addr *ips, int count,
+                 struct weft__waiter *self) {
+    struct weft__driver *driver = weft__world.driver;
+    int number = weft__sim_host_add(driver, ips, (size_t)count);
+    if (number < 0)
+        return number == -EADDRINUSE ? -EEXIST : number;
+    host->number = (uint32_t)number;
+    int error = weft__sim_name_add(driver, host->name, ips, (size_t)count, NAME_DELAY_NS);
+    if (error == 0)
+        error = weft__host_start(host, self);
+    if (error < 0)
+        weft__sim_host_drop(driver, host->name);
     return error;
 }
 
@@ -111,9 +117,7 @@ int weft_sim_host(weft_sim *sim, const char *name, const char *addresses, int (*
     host->fn = fn;
     host->arg = arg;
     weft__list_init(&host->waits);
-    int error = register_host(host, ips, count);
-    if (error == 0)
-        error = weft__host_start(host, self);
+    int error = begin(host, ips, count, self);
     if (error < 0) {
         weft__free(host);
         return error;
@@ -145,6 +149,7 @@ int weft_sim_wait(weft_sim *sim, const char *name) {
 int weft__hosts_end(void) {
     struct weft__list *hosts = &weft__world.hosts, *link;
     int result = 0;
+    weft__world.is_ending = true;
     for (link = weft__list_first(hosts); link; link = weft__list_next(hosts, link)) {
         struct weft__world_host *host = WEFT__CONTAINER(link, struct weft__world_host, link);
         weft__host_still(host, host->stills, false);

@@ -55,10 +55,8 @@ int weft_sim_resume(weft_sim *sim, const char *name) {
 
 // ---- Crashing -------------------------------------------------------------------------------
 
-static uint32_t crashing; // the host
-
-static bool is_its(int fd) {
-    return weft__sim_host_of_fd(weft__world.driver, fd) == (int)crashing;
+static bool is_its(int fd, const void *host) {
+    return weft__sim_host_of_fd(weft__world.driver, fd) == (int)*(const uint32_t *)host;
 }
 
 // First nobody runs any more, then nothing knows of it: wakes and results that still come are for
@@ -71,8 +69,7 @@ void weft__host_crash(struct weft__world_host *host, struct weft__waiter *self) 
     if (host->stills == 0)
         weft__freeze(host->number);
     weft__frozen_lose(host->number, &host->scope);
-    crashing = host->number;
-    weft__handles_abandon(is_its);
+    weft__handles_abandon(is_its, &host->number);
     weft__sim_host_down(weft__world.driver, host->number);
     host->stills = 0;
     host->is_down = weft__world.has_crashed = true;
@@ -92,9 +89,14 @@ int weft_sim_crash(weft_sim *sim, const char *name) {
     return 0;
 }
 
+// A program that has ended may have been cancelled before, and its host paused since.
 int weft__host_restart(struct weft__world_host *host, struct weft__waiter *self) {
+    if (weft__world.is_ending)
+        return -ECANCELED;
     if (!host->is_over && !host->is_down)
         weft__host_crash(host, self);
+    weft__host_still(host, host->stills, false);
+    weft__scope_renew(&host->scope);
     int error = weft__host_start(host, self);
     if (error < 0)
         return error;
@@ -128,10 +130,24 @@ void weft__hosts_bury(void) {
 
 // ---- Clocks ---------------------------------------------------------------------------------
 
+// A clock is never further from the world's than so much, which leaves room for sums.
+static const int64_t JUMP_MAX_NS = INT64_MAX / 4;
+
+static bool can_jump(const struct weft__world_host *host, int64_t ns) {
+    int64_t off_ns = weft__sim_wall_off(weft__world.driver, host->number);
+    return ns >= -JUMP_MAX_NS && ns <= JUMP_MAX_NS && off_ns + ns >= -JUMP_MAX_NS &&
+           off_ns + ns <= JUMP_MAX_NS;
+}
+
 int weft_sim_jump_clock(weft_sim *sim, const char *name, int64_t ns) {
     struct weft__list *hosts = &weft__world.hosts;
     if (!weft__world_is(sim) || (name && !weft__world_find(name)))
         return -ENOENT;
+    for (struct weft__list *i = weft__list_first(hosts); i; i = weft__list_next(hosts, i)) {
+        struct weft__world_host *host = WEFT__CONTAINER(i, struct weft__world_host, link);
+        if ((!name || host == weft__world_find(name)) && !can_jump(host, ns))
+            return -EINVAL;
+    }
     for (struct weft__list *i = weft__list_first(hosts); i; i = weft__list_next(hosts, i)) {
         struct weft__world_host *host = WEFT__CONTAINER(i, struct weft__world_host, link);
         if (!name || host == weft__world_find(name))

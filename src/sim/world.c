@@ -87,7 +87,7 @@ static int start(struct weft__waiter *self, const weft_sim *options,
     weft__world.handles_before = weft__handles_open();
     weft__list_init(&weft__world.hosts);
     weft__list_init(&weft__world.blocks);
-    weft__world.has_crashed = false;
+    weft__world.has_crashed = weft__world.is_ending = false;
     return 0;
 }
 

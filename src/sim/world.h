@@ -37,6 +37,7 @@ struct weft__world {
     uint64_t seed;
     size_t handles_before;
     bool has_crashed;         // a host, in this run
+    bool is_ending;           // the programs are told to end: none starts any more
     struct weft__list blocks; // of weft_sim_alloc
 };
 

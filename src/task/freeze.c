@@ -53,6 +53,10 @@ static void lose_one(struct weft__task *task, void *host) {
 
 void weft__frozen_lose(uint32_t host, struct weft_scope *scope) {
     visit_tasks(lose_one, host);
+    weft__scope_renew(scope);
+}
+
+void weft__scope_renew(struct weft_scope *scope) {
     weft__scope_abandon((struct weft__scope *)scope);
 }
 

@@ -27,6 +27,8 @@ void weft__thaw(uint32_t host);
 // Those that stand still will for ever, and so will the caller, if it is one of them. All are in or
 // below `scope`, which is as if it were new, but for its owner.
 void weft__frozen_lose(uint32_t host, struct weft_scope *scope);
+// The same of a scope that has no tasks: it is as if it were new, but for its owner.
+void weft__scope_renew(struct weft_scope *scope);
 // Gives back what the lost ones had. Nothing may lead to them any more but their runtime.
 void weft__frozen_free(void);
 

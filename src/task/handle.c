@@ -458,11 +458,11 @@ void weft__handles_after_fork(void) {
 }
 
 // A simulated host has crashed; nobody else runs meanwhile.
-void weft__handles_abandon(bool (*is_gone)(int fd)) {
+void weft__handles_abandon(bool (*is_gone)(int fd, const void *arg), const void *arg) {
     for (uint32_t slot = 1; slot < table.made; slot++) {
         struct weft__handle *handle = slot_at(slot);
         uint64_t word = weft__load(&handle->word, relaxed);
-        if ((word & (OPEN | CLOSING)) != OPEN || !is_gone(handle->fd))
+        if ((word & (OPEN | CLOSING)) != OPEN || !is_gone(handle->fd, arg))
             continue;
         weft__store(&handle->word, word | CLOSING, relaxed);
         (word & USES ? wake_all : weft__handle_free)(handle);

@@ -90,7 +90,7 @@ void weft__handle_await_close(struct weft__waiter *self, int64_t until_ns);
 
 // Of a simulated host that has crashed (src/sim). All its descriptors are gone: uses of others end
 // with -EBADF. And, when none of its tasks is left: closes that nobody will end.
-void weft__handles_abandon(bool (*is_gone)(int fd));
+void weft__handles_abandon(bool (*is_gone)(int fd, const void *arg), const void *arg);
 void weft__handles_discard(void);
 
 void weft__handles_after_fork(void);

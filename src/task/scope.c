@@ -270,6 +270,8 @@ void weft__scope_abandon(struct weft__scope *top) {
     if (top->flags & WEFT__SCOPE_CANCELLED)
         top->place = NULL;
     top->flags &= ~(uint32_t)WEFT__SCOPE_CANCELLED;
+    if (top->flags & WEFT__SCOPE_JOINING)
+        weft__unpark(top->owner);
 }
 
 void weft__scope_walk(struct weft__scope *top, const struct weft__worker *worker,

@@ -136,7 +136,7 @@ void weft__view(const struct weft__survey *survey, const struct weft__seen *seen
         view_held(worker, task, ret_view);
     if (is_held)
         weft__let_go(task, seen_word); // also when the record is another task's meanwhile
-    else if (weft__load(&task->is_frozen, relaxed) && worker)
+    else if (weft__load(&task->is_frozen, relaxed) && !is_gone(seen))
         ret_view->state = WEFT__FROZEN;
     else if (!worker)
         ret_view->state = is_gone(seen) ? WEFT__GONE : WEFT__UNSTARTED;

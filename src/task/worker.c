@@ -106,10 +106,13 @@ void weft__worker_wake(struct weft__worker *worker, struct weft__task *task) {
 
 // ---- Hosts that stand still -----------------------------------------------------------------
 
-static void sift(struct weft__queue *from, uint32_t host, struct weft__queue *to) {
+static void sift(struct weft__queue *from, uint32_t host, struct weft__queue *to, bool is_frozen) {
     for (size_t n = from->count; n > 0; n--) {
         struct weft__node *node = weft__queue_pop(from);
-        weft__queue_push(task_of(node)->waiter.host == host ? to : from, node);
+        bool is_its = task_of(node)->waiter.host == host;
+        if (is_its)
+            weft__store(&task_of(node)->is_frozen, is_frozen, relaxed);
+        weft__queue_push(is_its ? to : from, node);
     }
 }
 
@@ -123,17 +126,17 @@ static void put_unstarted(struct weft__worker *worker, struct weft__task *task) 
 void weft__worker_freeze(struct weft__worker *worker, uint32_t host) {
     struct weft__queue unstarted = {0};
     inbox_drain(worker);
-    sift(&worker->ready, host, &worker->frozen);
+    sift(&worker->ready, host, &worker->frozen, true);
     while (weft__unstarted_count(worker->unstarted) > 0)
         weft__queue_push(&unstarted, &weft__unstarted_take_at(worker->unstarted, 0)->node);
-    sift(&unstarted, host, &worker->frozen);
+    sift(&unstarted, host, &worker->frozen, true);
     while (unstarted.count > 0)
         put_unstarted(worker, task_of(weft__queue_pop(&unstarted)));
 }
 
 void weft__worker_thaw(struct weft__worker *worker, uint32_t host) {
     struct weft__queue thawed = {0};
-    sift(&worker->frozen, host, &thawed);
+    sift(&worker->frozen, host, &thawed, false);
     while (thawed.count > 0) {
         struct weft__task *task = task_of(weft__queue_pop(&thawed));
         if (task->is_started)
