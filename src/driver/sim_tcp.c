@@ -24,8 +24,14 @@ static const int64_t ORPHAN_WAIT_NS = 60 * 1000000000L; // net.ipv4.tcp_fin_time
 
 // ---- Small parts ----
 
+// A part of the receive buffer is for what Linux notes beside the bytes: half of it, until the
+// packets have shown that they need less, then next to nothing (tcp_measure_rcv_mss). How much that
+// is depends on their sizes and times, so here on the seed, once for each end of a connection. It
+// is no draw: that would shift what others draw.
 static size_t window_of(const struct weft__sim_socket *s) {
-    return (size_t)s->options[WEFT__OPT_RECEIVE_BUFFER] / 2; // the other half is for bookkeeping
+    size_t half = (size_t)s->options[WEFT__OPT_RECEIVE_BUFFER] / 2;
+    uint64_t who = (uint64_t)s->tcp.stream->number * 2 + (uint64_t)s->tcp.end;
+    return half + half * (weft__mix64(s->sim->seed + who) % 64) / 64;
 }
 
 static size_t unread_of(const struct weft__sim_socket *s) {

@@ -322,6 +322,66 @@ static void small_buffers_hold_little(void **state) {
     close_pair(pair);
 }
 
+// Fills the client's side of a stream whose server has a small receive buffer, 20,000 bytes of it.
+static struct pair open_full_pair(void) {
+    weft_addr addr;
+    struct sock listener = open_listener(8, &addr);
+    assert_int_equal(set_option(listener, WEFT__OPT_RECEIVE_BUFFER, 10000), 0);
+    struct pair pair = open_pair_at(listener, &addr);
+    close_socket(listener);
+    assert_int_equal(set_option(pair.client, WEFT__OPT_SEND_BUFFER, 6000), 0);
+    (void)fill(pair.client);
+    settle();
+    return pair;
+}
+
+static size_t read_all(struct sock s) {
+    static char buf[65536];
+    int64_t n = try_io(WEFT__OP_READ, s, buf, sizeof buf);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void a_receive_buffer_admits_from_half_of_its_size_to_all_of_it(void **state) {
+    (void)state;
+    size_t least = SIZE_MAX, most = 0;
+    for (int i = 0; i < 40; i++) {
+        struct pair pair = open_full_pair();
+        (void)fill(pair.client);
+        settle();
+        size_t admitted = read_all(pair.server);
+        least = admitted < least ? admitted : least;
+        most = admitted > most ? admitted : most;
+        close_pair(pair);
+    }
+    assert_true(least >= 10000 && most <= 20000);
+    if (!contract->is_real)
+        assert_true(least < 12000 && most > 18000);
+}
+
+// The peer, who has said goodbye, closes without having read. Has our goodbye got into its buffer
+// behind all those bytes, then the connection had ended, and else its reset ends it.
+static void a_goodbye_behind_much_data_may_have_arrived_or_not(void **state) {
+    (void)state;
+    int resets = 0, ends = 0;
+    for (int i = 0; i < 40; i++) {
+        struct pair pair = open_full_pair();
+        assert_int_equal(shut(pair.server, WEFT__SHUT_WRITE), 0);
+        settle();
+        assert_int_equal(shut(pair.client, WEFT__SHUT_WRITE), 0);
+        settle();
+        close_socket(pair.server);
+        settle();
+        int64_t result = try_write(pair.client);
+        assert_true(result == -ECONNRESET || result == -EPIPE);
+        resets += result == -ECONNRESET;
+        ends += result == -EPIPE;
+        assert_int_equal(try_write(pair.client), -EPIPE);
+        close_socket(pair.client);
+    }
+    if (!contract->is_real)
+        assert_true(resets > 0 && ends > 0);
+}
+
 static void a_full_stream_is_writable_when_a_third_is_free(void **state) {
     (void)state;
     only_sim(); // Linux moves its thresholds with the traffic
@@ -422,6 +482,8 @@ static const struct CMUnitTest cases[] = {
     CASE(an_orphan_answers_data_with_a_reset),
     CASE(a_write_beyond_the_buffer_is_partial_then_waits),
     CASE(small_buffers_hold_little),
+    CASE(a_receive_buffer_admits_from_half_of_its_size_to_all_of_it),
+    CASE(a_goodbye_behind_much_data_may_have_arrived_or_not),
     CASE(a_full_stream_is_writable_when_a_third_is_free),
     CASE(a_larger_receive_buffer_opens_the_window),
     CASE(a_write_of_nothing_is_zero),
