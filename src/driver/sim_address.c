@@ -79,20 +79,22 @@ int weft__sim_read_name(const struct weft__sim_socket *s, const weft_addr *addr,
 
 // Linux, too, takes a destination of all zeros for this machine.
 static void set_loopback(struct weft__sim_name *name, bool is_v4) {
-    if (is_v4)
-        memcpy(name->ip + sizeof mapped_prefix, loopback_v4, sizeof loopback_v4);
-    else
+    if (!is_v4) {
         memcpy(name->ip, loopback_v6, sizeof loopback_v6);
+        return;
+    }
+    memcpy(name->ip, mapped_prefix, sizeof mapped_prefix);
+    memcpy(name->ip + sizeof mapped_prefix, loopback_v4, sizeof loopback_v4);
 }
 
-// An IPv6 socket reaches IPv4 by mapped addresses, unless it is IPv6 alone or bound to one world.
-static bool can_reach(const struct weft__sim_socket *s, const struct weft__sim_name *to) {
-    bool is_v4 = weft__sim_is_v4(to);
-    bool is_bound_to_both =
-        s->family == WEFT_IPV6 && weft__sim_is_wildcard(&s->local) && !weft__sim_is_v4(&s->local);
-    if (is_bound_to_both)
-        return !is_v4 || !s->options[WEFT__OPT_V6ONLY];
-    return is_v4 == weft__sim_is_v4(&s->local);
+// An IPv6 socket reaches IPv4 by mapped addresses, unless it is IPv6 alone, and IPv6 no more once
+// its own address is a mapped one.
+static int check_family(const struct weft__sim_socket *s, const struct weft__sim_name *to) {
+    if (s->family == WEFT_IPV4)
+        return 0;
+    if (weft__sim_is_v4(to))
+        return s->options[WEFT__OPT_V6ONLY] ? -ENETUNREACH : 0;
+    return weft__sim_is_v4(&s->local) ? -EAFNOSUPPORT : 0;
 }
 
 // What a host sends to itself comes from the address that it is for, but for loopback, which has
@@ -111,21 +113,31 @@ static int set_source(const struct weft__sim_socket *s, const struct weft__sim_n
     return 0;
 }
 
+// A wildcard is this machine: 0.0.0.0 the socket's own address, if it has one
+// (ip_route_output_key in Linux), else a loopback address of the world that the socket is in.
+static void name_wildcard(const struct weft__sim_socket *s, struct weft__sim_name *to) {
+    bool is_v4 = weft__sim_is_v4(to);
+    if (is_v4 && weft__sim_is_v4(&s->local) && !weft__sim_is_wildcard(&s->local)) {
+        memcpy(to->ip, s->local.ip, sizeof to->ip);
+        return;
+    }
+    set_loopback(to, is_v4 || weft__sim_is_v4(&s->local));
+}
+
 // Unless the socket was bound to an address. Whether anybody has the one it sends to turns out on
-// the way.
+// the way. An IPv6 socket that was connected to the other world has no address for this one.
 int weft__sim_route(const struct weft__sim_socket *s, struct weft__sim_name *to,
                     struct weft__sim_name *ret_from) {
+    if (weft__sim_is_wildcard(to))
+        name_wildcard(s, to);
     bool is_v4 = weft__sim_is_v4(to);
-    if (weft__sim_is_wildcard(to) && is_v4 && !weft__sim_is_wildcard(&s->local))
-        memcpy(to->ip, s->local.ip, sizeof to->ip); // 0.0.0.0 is the socket's own address, if it
-    else if (weft__sim_is_wildcard(to))             // has one (ip_route_output_key in Linux)
-        set_loopback(to, is_v4);
     bool is_here = weft__sim_is_local(s->host, to);
     bool has_way = is_here || weft__sim_host_ip(s->host, is_v4) != NULL;
-    if (!has_way || !can_reach(s, to))
-        return -ENETUNREACH;
+    int error = has_way ? check_family(s, to) : -ENETUNREACH;
+    if (error != 0)
+        return error;
     *ret_from = s->local;
-    if (!weft__sim_is_wildcard(ret_from))
+    if (!weft__sim_is_wildcard(ret_from) && weft__sim_is_v4(ret_from) == is_v4)
         return weft__sim_is_loopback(ret_from) && !is_here ? -EINVAL : 0;
     *ret_from = weft__sim_wildcard(is_v4 ? WEFT_IPV4 : WEFT_IPV6);
     ret_from->port = s->local.port;

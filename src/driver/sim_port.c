@@ -187,6 +187,8 @@ int weft__sim_bind(struct weft__sim_socket *s, const struct weft__sim_name *loca
     if (error != 0)
         return error;
     s->claim->is_bound = true;
+    if (s->family == WEFT_IPV6 && !is_wildcard && !weft__sim_is_v4(&name))
+        s->options[WEFT__OPT_V6ONLY] = 1; // an address of IPv6 is of IPv6 alone (__inet6_bind)
     s->claim->is_fixed = local->port != 0;
     s->is_local_fixed = !is_wildcard;
     return 0;

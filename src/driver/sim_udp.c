@@ -120,7 +120,8 @@ static int bind_if_needed(struct weft__sim_socket *s) {
 }
 
 // Only names the peer, and by that the local address; what was received before stays. A socket can
-// be connected again, to somebody else.
+// be connected again, to somebody else: an IPv6 socket even from its own world to the other, which
+// its address does not follow, so it will get no answer.
 int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer) {
     struct weft__sim_name to, from;
     int error = bind_if_needed(s);
@@ -130,7 +131,7 @@ int weft__sim_udp_connect(struct weft__sim_socket *s, const weft_addr *peer) {
         error = weft__sim_route(s, &to, &from);
     if (error != 0)
         return error;
-    weft__sim_rename(s, &from, &to);
+    weft__sim_rename(s, weft__sim_is_wildcard(&s->local) ? &from : &s->local, &to);
     s->is_connected = true; // to port 0 as well: that only has no name (sim_ctl.c)
     return 0;
 }
@@ -148,8 +149,9 @@ static int find_way(struct weft__sim_socket *s, const struct weft__op *op,
         *to = s->remote;
     else
         error = -EDESTADDRREQ;
-    if (error == 0 && to->port == 0 && !is_to_peer)
-        error = -EINVAL; // but what is connected to port 0 sends, to nobody
+    bool is_mapped = s->family == WEFT_IPV6 && weft__sim_is_v4(to);
+    if (error == 0 && to->port == 0 && (!is_to_peer || is_mapped))
+        error = -EINVAL; // but what is connected to port 0 sends, to nobody, in its own family
     if (error == 0 && weft__sim_is_broadcast(to) && !s->options[WEFT__OPT_BROADCAST])
         error = -EACCES;
     return error != 0 ? error : weft__sim_route(s, to, from);

@@ -26,7 +26,7 @@ enum { BUF_SIZE = 16384, FILL_MAX = 16 << 20, QUIET_ROUNDS_MAX = 300, QUIET_ROUN
 
 struct place {
     bool is_open, is_stream, is_connecting;
-    int fd;
+    int fd, family;
     struct weft__op connect; // its note of a connection that has begun
     weft_addr peer;
     uint64_t sent, received; // bytes of the stream
@@ -38,7 +38,7 @@ struct player {
     struct weft__driver *d;
     struct weft__rng rng;
     struct place places[PLACES];
-    weft_addr loopback;
+    uint8_t loopback[4]; // the script's own IPv4 address
     uint16_t ports[PORTS];
     uint64_t serial;
     bool is_loose, has_shut_reading; // never both
@@ -89,22 +89,29 @@ static int64_t attempt(struct player *p, const struct place *place, struct weft_
 
 // ---- Names ----------------------------------------------------------------------------------
 
-static weft_addr with_port(weft_addr addr, uint16_t port) {
-    return weft__address_make(WEFT_IPV4, weft__address_ip(&addr), port, 0);
+// The script's address as a socket of this family names it: to one of IPv6, an IPv4 address is a
+// mapped one.
+static weft_addr loopback_for(const struct player *p, int family, uint16_t port) {
+    static const uint8_t v6[16] = {[15] = 1};
+    uint8_t ip[16] = {[10] = 0xff, [11] = 0xff};
+    if (p->script->families == FAMILIES_V6)
+        return weft__address_make(WEFT_IPV6, v6, port, 0);
+    memcpy(ip + 12, p->loopback, sizeof p->loopback);
+    return weft__address_make(family, family == WEFT_IPV4 ? ip + 12 : ip, port, 0);
 }
 
-static weft_addr any(uint16_t port) {
-    return weft__address_make(WEFT_IPV4, (const uint8_t[4]){0}, port, 0);
+static weft_addr any(int family, uint16_t port) {
+    return weft__address_make(family, (const uint8_t[16]){0}, port, 0);
 }
 
-static weft_addr address_of(struct player *p, int target) {
-    weft_addr addr = with_port(p->loopback, 0);
+static weft_addr address_of(struct player *p, const struct place *who, int target) {
+    weft_addr addr = loopback_for(p, who->family, 0);
     if (target < TARGET_ANY)
-        return with_port(addr, p->ports[target - TARGET_PORT]);
+        return loopback_for(p, who->family, p->ports[target - TARGET_PORT]);
     if (target < TARGET_CHOSEN)
-        return any(p->ports[target - TARGET_ANY]);
+        return any(who->family, p->ports[target - TARGET_ANY]);
     if (target == TARGET_ANY_CHOSEN)
-        return any(0);
+        return any(who->family, 0);
     if (target >= TARGET_PLACE && p->places[target - TARGET_PLACE].is_open)
         (void)ctl(p, WEFT__CTL_LOCAL, &p->places[target - TARGET_PLACE], 0, &addr);
     return addr;
@@ -208,6 +215,9 @@ static struct outcome loosen(const struct player *p, const struct place *place,
     return outcome;
 }
 
+// On loopback a packet may be acknowledged before the call returns that sends it, so that much more
+// is taken than fits into one buffer, or not, and then what the peer's window has room for gets
+// through later. In the simulator time stands still in a call: by seed there are several goes.
 static struct outcome fill(struct player *p, struct place *place) {
     int64_t n = -EAGAIN;
     if (!place->is_stream || p->has_shut_reading)
@@ -215,10 +225,13 @@ static struct outcome fill(struct player *p, struct place *place) {
     p->is_loose = true;
     if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
         return loosen(p, place, (struct outcome){n, 0});
-    wait_for(p, 200000); // whoever has closed answers the first bytes with a reset
-    for (size_t total = 0; total < FILL_MAX; total += (size_t)n)
-        if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
-            break;
+    int goes = p->play->is_real ? 1 : 1 + (int)weft__rng_below(&p->rng, 4);
+    for (size_t total = 0; goes > 0; goes--) {
+        wait_for(p, 200000); // whoever has closed answers the first bytes with a reset
+        for (; total < FILL_MAX; total += (size_t)n)
+            if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
+                break;
+    }
     return loosen(p, place, (struct outcome){n, 0});
 }
 
@@ -247,15 +260,23 @@ static struct outcome drain(struct player *p, struct place *place) {
 
 // ---- Steps ----------------------------------------------------------------------------------
 
-static struct outcome open_at(struct player *p, struct place *place, bool is_stream) {
+static int family_of(const struct player *p, const struct place *place) {
+    bool is_odd = (place - p->places) % 2 != 0;
+    bool is_v6 = p->script->families == FAMILIES_V6 ||
+                 (p->script->families == FAMILIES_BOTH && is_odd);
+    return is_v6 ? WEFT_IPV6 : WEFT_IPV4;
+}
+
+static struct outcome open_at(struct player *p, struct place *place, int family, bool is_stream) {
     if (place->is_open)
         return (struct outcome){NOT_DONE, 0};
     struct weft__ctl make = {.kind = WEFT__CTL_SOCKET,
-                             .family = WEFT_IPV4,
+                             .family = family,
                              .type = is_stream ? WEFT__STREAM : WEFT__DATAGRAM};
     int64_t fd = p->d->class->ctl(p->d, &make);
     if (fd >= 0)
-        *place = (struct place){.is_open = true, .is_stream = is_stream, .fd = (int)fd};
+        *place = (struct place){
+            .is_open = true, .is_stream = is_stream, .fd = (int)fd, .family = family};
     return (struct outcome){fd >= 0 ? 0 : fd, 0};
 }
 
@@ -270,7 +291,7 @@ static bool is_own_port(struct player *p, const struct place *place, const weft_
 // Begins a connection, or asks how the one went that has begun.
 static int64_t connect_to(struct player *p, struct place *place, int target) {
     if (!place->is_connecting) {
-        place->peer = address_of(p, target);
+        place->peer = address_of(p, place, target);
         if (place->is_stream && is_own_port(p, place, &place->peer))
             return NOT_DONE;
         if (!place->is_stream)
@@ -300,7 +321,8 @@ static struct outcome accept_from(struct player *p, struct place *place) {
     int64_t fd = attempt(p, place, &op);
     if (fd < 0)
         return (struct outcome){fd, 0};
-    p->places[i] = (struct place){.is_open = true, .is_stream = true, .fd = (int)fd};
+    p->places[i] = (struct place){
+        .is_open = true, .is_stream = true, .fd = (int)fd, .family = place->family};
     return (struct outcome){i, number_of(p, &peer)};
 }
 
@@ -352,7 +374,7 @@ static struct outcome move_bytes(struct player *p, struct place *place, const st
     case WRITE:
         return loosen(p, place, (struct outcome){write_some(p, place, size, NULL), 0});
     case SEND:
-        to = address_of(p, step->extra);
+        to = address_of(p, place, step->extra);
         return loosen(p, place, (struct outcome){write_some(p, place, size, &to), 0});
     case READ:
         return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, 0));
@@ -371,12 +393,12 @@ static struct outcome do_step(struct player *p, const struct step *step) {
     struct place *place = &p->places[step->place];
     weft_addr addr;
     if (step->what == OPEN_STREAM || step->what == OPEN_DATAGRAM)
-        return open_at(p, place, step->what == OPEN_STREAM);
+        return open_at(p, place, family_of(p, place), step->what == OPEN_STREAM);
     if (!place->is_open)
         return (struct outcome){NOT_DONE, 0};
     switch (step->what) {
     case BIND:
-        addr = address_of(p, step->value);
+        addr = address_of(p, place, step->value);
         return (struct outcome){ctl(p, WEFT__CTL_BIND, place, 0, &addr), 0};
     case LISTEN:
         return (struct outcome){ctl(p, WEFT__CTL_LISTEN, place, step->value, NULL), 0};
@@ -405,17 +427,17 @@ static struct outcome do_step(struct player *p, const struct step *step) {
 
 // ---- The whole ------------------------------------------------------------------------------
 
-// Ports that are free on every address. The loopback address is the script's own, so that those
-// that its connections leave in TIME_WAIT are in nobody's way.
+// Ports that are free on every address. The IPv4 address is the script's own, so that those that
+// its connections leave in TIME_WAIT are in nobody's way.
 static void choose_names(struct player *p) {
     uint64_t n = weft__mix64(p->script->seed);
     const uint8_t ip[] = {127, (uint8_t)(1 + n % 250), (uint8_t)(n >> 8),
                           (uint8_t)(1 + n / 65536 % 250)};
-    p->loopback = weft__address_make(WEFT_IPV4, ip, 0, 0);
+    memcpy(p->loopback, ip, sizeof ip);
     struct place probes[PORTS] = {0};
     for (int i = 0; i < PORTS; i++) {
-        weft_addr addr = any(0);
-        (void)open_at(p, &probes[i], true);
+        weft_addr addr = any(WEFT_IPV6, 0);
+        (void)open_at(p, &probes[i], WEFT_IPV6, true);
         (void)ctl(p, WEFT__CTL_BIND, &probes[i], 0, &addr);
         (void)ctl(p, WEFT__CTL_LOCAL, &probes[i], 0, &addr);
         p->ports[i] = weft__address_port(&addr);

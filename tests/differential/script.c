@@ -59,6 +59,8 @@ static void add_option(struct script *script, struct weft__rng *rng, enum what w
                                               WEFT__OPT_ERROR,   WEFT__OPT_REUSEADDR,
                                               WEFT__OPT_NODELAY, WEFT__OPT_TTL};
     enum weft__option option = what == SET ? options[roll(rng, 6)] : asked[roll(rng, 6)];
+    if (option == WEFT__OPT_NODELAY && script->families != FAMILIES_V4)
+        option = WEFT__OPT_V6ONLY;
     add(script, what, place, (int)option, roll(rng, 4) != 0);
 }
 
@@ -114,11 +116,18 @@ static void add_some(struct script *script, struct weft__rng *rng, bool with_fil
     }
 }
 
+// Half of the scripts are of IPv4. By the seed alone, so that the steps are those of any other.
+static enum families some_families(uint64_t seed) {
+    static const enum families families[] = {FAMILIES_V4, FAMILIES_V4, FAMILIES_V6, FAMILIES_BOTH};
+    return families[weft__mix64(seed ^ 0x6666) % 4];
+}
+
 void script_make(struct script *script, uint64_t seed) {
     struct weft__rng rng;
     weft__rng_seed(&rng, seed);
     memset(script, 0, sizeof *script);
     script->seed = seed;
+    script->families = some_families(seed);
     begin(script, &rng);
     bool with_fill = roll(&rng, 5) == 0;
     int count = 10 + roll(&rng, STEPS_MAX - 20);
@@ -187,6 +196,8 @@ static void print_outcome(const char *who, const struct outcome *outcome) {
 
 void script_print(const struct script *script, const struct outcome *real,
                   const struct outcome *sim) {
+    static const char *const families[] = {"IPv4", "IPv6", "IPv4 and, in odd places, IPv6"};
+    printf("    sockets of %s\n", families[script->families]);
     for (int i = 0; i < script->count; i++) {
         bool is_same = real[i].result == sim[i].result && real[i].more == sim[i].more;
         printf("%s %2d  ", is_same ? "  " : "->", i);

@@ -51,8 +51,13 @@ struct step {
     int place, value, extra;
 };
 
+// What the sockets of a script are: IPv4 on an address of the script's own; IPv6 on ::1; or both,
+// of which the IPv6 ones reach the others by mapped addresses.
+enum families { FAMILIES_V4, FAMILIES_V6, FAMILIES_BOTH };
+
 struct script {
     uint64_t seed;
+    enum families families;
     int count;
     struct step steps[STEPS_MAX];
 };

@@ -180,7 +180,7 @@ static void no_way_leads_out_of_the_machine(void **state) {
 static bool reaches(const struct weft__sim_socket *s, struct weft__sim_name to) {
     struct weft__sim_name from;
     int error = weft__sim_route(s, &to, &from);
-    assert_true(error == 0 || error == -ENETUNREACH);
+    assert_true(error == 0 || error == (weft__sim_is_v4(&to) ? -ENETUNREACH : -EAFNOSUPPORT));
     return error == 0;
 }
 
@@ -193,7 +193,8 @@ static void an_ipv6_socket_reaches_both_worlds_until_it_is_bound_to_one(void **s
     } rows[] = {
         {{.port = 7}, false, true, true},                                           // [::]:7
         {{.port = 7}, true, false, true},                                           // IPv6 alone
-        {{.ip = {[15] = 1}, .port = 7}, false, false, true},                        // [::1]:7
+        {{.ip = {[15] = 1}, .port = 7}, true, false, true}, // [::1]:7 by bind(2)
+        {{.ip = {[15] = 1}, .port = 7}, false, true, true}, // and by connect(2)
         {{.ip = {[10] = 0xff, 0xff, 127, 0, 0, 1}, .port = 7}, false, true, false}, // mapped
         {{.ip = {[10] = 0xff, 0xff}, .port = 7}, false, true, false}, // mapped wildcard
     };
@@ -213,8 +214,32 @@ static void an_ipv6_socket_sends_to_ipv4_from_an_ipv4_address(void **state) {
     assert_same_name(from, name4(127, 0, 0, 1, 7));
 }
 
+static void a_wildcard_is_this_machine_in_the_world_of_the_socket(void **state) {
+    (void)state;
+    static const struct {
+        struct weft__sim_name local;
+        bool is_v4, is_own; // the way to [::]; the way to 0.0.0.0 is to the socket's own address
+    } rows[] = {
+        {{.port = 7}, false, false},
+        {{.ip = {[15] = 1}, .port = 7}, false, false},
+        {{.ip = {[10] = 0xff, 0xff, 127, 0, 0, 9}, .port = 7}, true, true},
+        {{.ip = {[10] = 0xff, 0xff}, .port = 7}, true, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct weft__sim_socket s = socket_at(WEFT_IPV6, rows[i].local);
+        struct weft__sim_name to = name6(0, 0, 80), from;
+        assert_int_equal(weft__sim_route(&s, &to, &from), 0);
+        assert_same_name(to, rows[i].is_v4 ? name4(127, 0, 0, 1, 80) : name6(0, 1, 80));
+        to = name4(0, 0, 0, 0, 80);
+        assert_int_equal(weft__sim_route(&s, &to, &from), 0);
+        assert_same_name(to, name4(127, 0, 0, rows[i].is_own ? 9 : 1, 80));
+        assert_true(weft__sim_is_v4(&from));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest cases[] = {
+        cmocka_unit_test(a_wildcard_is_this_machine_in_the_world_of_the_socket),
         cmocka_unit_test(the_machine_has_the_loopback_addresses_and_no_others),
         cmocka_unit_test(a_wildcard_is_all_zero_in_its_family),
         cmocka_unit_test(broadcast_is_that_of_the_loopback_network_and_the_limited_one),

@@ -47,6 +47,42 @@ static void a_socket_may_be_connected_to_port_0(void **state) {
     close_socket(s);
 }
 
+static int64_t connect_udp(struct sock s, weft_addr to) {
+    return ctl(WEFT__CTL_CONNECT, s, 0, &to);
+}
+
+// bind(2) to an address of IPv6 leaves IPv6 alone; connect(2) does not, but a mapped one does.
+static void an_ipv6_socket_stays_in_the_world_of_its_address(void **state) {
+    (void)state;
+    struct sock six = open_in(WEFT_IPV6, WEFT__DATAGRAM);
+    assert_int_equal(bind_to(six, loopback6(0)), 0);
+    assert_int_equal(get_option(six, WEFT__OPT_V6ONLY), 1);
+    assert_int_equal(connect_udp(six, mapped(9)), -ENETUNREACH);
+    close_socket(six);
+    struct sock four = open_in(WEFT_IPV6, WEFT__DATAGRAM);
+    assert_int_equal(connect_udp(four, mapped(9)), 0);
+    assert_int_equal(connect_udp(four, loopback6(9)), -EAFNOSUPPORT);
+    assert_int_equal(connect_udp(four, any6(9)), 0);
+    assert_true(same(name_of(four, WEFT__CTL_PEER), mapped(9)));
+    close_socket(four);
+    struct sock both = open_in(WEFT_IPV6, WEFT__DATAGRAM);
+    assert_int_equal(connect_udp(both, loopback6(9)), 0);
+    weft_addr local = name_of(both, WEFT__CTL_LOCAL);
+    assert_int_equal(connect_udp(both, mapped(9)), 0);
+    assert_true(same(name_of(both, WEFT__CTL_LOCAL), local));
+    close_socket(both);
+}
+
+static void a_mapped_peer_without_a_port_cannot_be_written_to(void **state) {
+    (void)state;
+    struct sock s = open_in(WEFT_IPV6, WEFT__DATAGRAM);
+    assert_int_equal(connect_udp(s, mapped(0)), 0);
+    assert_int_equal(try_write(s), -EINVAL);
+    assert_int_equal(connect_udp(s, any6(0)), 0);
+    assert_int_equal(try_write(s), -EINVAL); // which is mapped as well by now
+    close_socket(s);
+}
+
 static void the_wildcard_is_the_address_that_a_socket_is_bound_to(void **state) {
     (void)state;
     struct sock s = open_socket(WEFT__DATAGRAM);
@@ -363,6 +399,8 @@ static void closing_drops_what_nobody_read(void **state) {
 }
 
 static const struct CMUnitTest cases[] = {
+    CASE(an_ipv6_socket_stays_in_the_world_of_its_address),
+    CASE(a_mapped_peer_without_a_port_cannot_be_written_to),
     CASE(a_fresh_socket_has_nobody_to_send_to),
     CASE(a_socket_may_be_connected_to_port_0),
     CASE(the_wildcard_is_the_address_that_a_socket_is_bound_to),
