@@ -22,6 +22,7 @@ class Row:
     cores: int = ONE
     program: str = ""   # weft's, below build/bench/; by default rows/ and the name without _2w
     free_mb: int = 0    # memory that must be free, or the row is left out
+    is_alone: bool = False  # no peer has such a thing; the document has a table of its own for them
     targets: dict = field(default_factory=dict)  # key of a figure: Target
 
     def weft_program(self):
@@ -55,6 +56,10 @@ class Target:
 CPU = Figure("cpu_ns_per_op", "", "ns CPU")
 WALL_FIRST = (Figure("ns_per_op", "", "ns wall"), Figure("cpu_ns_per_op", "CPU", "ns CPU"))
 PEAK = Figure("peak_mb", "peak memory", "MB")
+
+SIMULATED = (Figure("seeds_per_cpu_s", "seeds", "1/s CPU", more_is_better=True),
+             Figure("events_per_cpu_s", "events", "1/s CPU", more_is_better=True),
+             Figure("events_per_seed", "events in a seed", "events"))
 
 
 def most(value, key=CPU.key):
@@ -90,6 +95,8 @@ ROWS = [
     Row("tree_2w", "2 workers: tree of 1,111,111 tasks",
         (Figure("wall_ms", "", "ms wall"), Figure("cpu_ms", "CPU", "ms CPU"), PEAK), cores=TWO,
         free_mb=6000, targets=LEAD),
+    Row("sim_echo", "simulation: echo", SIMULATED, program="sim/seeds", is_alone=True),
+    Row("sim_relay", "simulation: relay", SIMULATED, program="sim/seeds", is_alone=True),
 ]
 
 # What a peer has no such thing for. Whatever is only slow or breaks is run and says so itself.

@@ -116,7 +116,7 @@ def measure(row, parties, absent, options):
         reason = f"needs {row.cores} CPUs"
     elif not options.quick and free_mb() < row.free_mb:
         reason = f"needs {row.free_mb} MB of free memory"
-    for party in parties:
+    for party in [parties[0]] if row.is_alone else parties:
         why = reason or rows.NOT_APPLICABLE.get((row.name, party.name))
         if why:
             results.append({"who": party.name, "not_applicable": why})

@@ -7,7 +7,8 @@ import rows
 NAMES = {"weft": "weft", "tokio": "tokio", "go": "Go", "fiber": "Boost.Fiber",
          "pthread": "pthreads"}
 VERDICTS = {True: "(met)", False: "(missed)", None: "(unknown)"}
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+# Where a document has the results: those beside peers, and those that no peer has.
+RESULTS, SIMULATION = "results", "simulation"
 
 
 def best(figure, results):
@@ -229,11 +230,28 @@ def markdown(results):
     return "\n".join(text)
 
 
+def markdown_alone(results):
+    facts = {key: value for key, value in results[0]["machine"].items()
+             if key in ("cpu", "kernel", "cc", "weft", "date", "rounds", "load")}
+    text = [*machine_text(facts), ""] + markdown_table(lines(results), results, False)
+    return "\n".join(text + [f"- {remark}" for remark in remarks(results)])
+
+
+def replace(path, text, name, inside):
+    """The document's text with something else between the marks of this name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if begin not in text or end not in text:
+        raise SystemExit(f"{path} has no place for results: {begin} ... {end}")
+    before, rest = text.split(begin, 1)
+    return f"{before}{begin}\n\n{inside}\n\n{end}{rest.split(end, 1)[1]}"
+
+
 def write(path, results):
-    """Puts the results between the marks of a document."""
+    """Puts the results between the marks of a document; what was not measured stays."""
     text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise SystemExit(f"{path} has no place for results: {BEGIN} ... {END}")
-    before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    path.write_text(f"{before}{BEGIN}\n\n{markdown(results)}\n\n{END}{after}", encoding="utf-8")
+    for name, make, is_alone in ((RESULTS, markdown, False), (SIMULATION, markdown_alone, True)):
+        names = {row.name for row in rows.ROWS if row.is_alone == is_alone}
+        some = [line for line in results[1:] if line["row"] in names]
+        if some:
+            text = replace(path, text, name, make([results[0], *some]))
+    path.write_text(text, encoding="utf-8")

@@ -34,9 +34,15 @@ if(WEFT_BUILD_TESTS)
     foreach(target ${bench_row_targets} ${bench_micro_targets})
         target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/bench)
     endforeach()
+    # The programs of tests/sim, without the main of their test.
+    weft_program(bench_sim_seeds seeds bench/sim bench/sim/seeds.c tests/sim/echo.c
+                 tests/sim/relay.c)
+    target_include_directories(bench_sim_seeds PRIVATE ${PROJECT_SOURCE_DIR}/bench
+                               ${PROJECT_SOURCE_DIR}/tests/sim)
     foreach(target ${bench_micro_targets})
         target_link_libraries(${target} PRIVATE weft_internal)
         weft_use_gnu_interfaces(${target})
     endforeach()
-    add_custom_target(benchmarks DEPENDS ${bench_row_targets} ${bench_micro_targets})
+    add_custom_target(benchmarks
+                      DEPENDS ${bench_row_targets} ${bench_micro_targets} bench_sim_seeds)
 endif()

@@ -64,7 +64,7 @@ def resolve(path, spelling, known):
     else:
         beside = (pathlib.PurePosixPath(path).parent / name).as_posix()
         candidates = [beside, f"src/{name}", f"include/{name}", f"tests/support/{name}",
-                      f"bench/{name}"]
+                      f"bench/{name}", f"tests/sim/{name}"]
     return next((candidate for candidate in candidates if candidate in known), None)
 
 
@@ -110,6 +110,8 @@ def may_include(path, target):
                         "bench/micro/")):
         return None
     if path.startswith("tests/conformance/") and target.startswith("tests/support/"):
+        return None
+    if path.startswith("bench/sim/") and target.startswith("tests/sim/"):
         return None
     return f"{folder.rstrip('/')} uses the public headers only, as any user does"
 
@@ -180,6 +182,8 @@ CLEAN = {
     "cli/main.c": '#include "cli.h"\n#include <weft.h>\n#include <unistd.h>\n',
     "bench/measure.h": "#include <time.h>\n",
     "bench/rows/yield.c": '#include "measure.h"\n#include <weft.h>\n',
+    "bench/sim/seeds.c": '#include "measure.h"\n#include "prove.h"\n',
+    "tests/sim/prove.h": "#include <weft.h>\n",
     "tests/support/support.h": "#include <weft.h>\n",
     "tests/support/support.c": '#include "weft_testing.h"\n#include "support.h"\n',
     "tests/conformance/reads.c": '#include "support.h"\n#include <weft.h>\n',
@@ -201,6 +205,7 @@ PLANTED = [
     ("cli/x.c", '#include "task/park.h"\n', "cli uses the public headers only"),
     ("examples/x.c", '#include "../src/os/os.h"\n', "no such file"),
     ("bench/x.c", '#include "os/os.h"\n', "bench uses the public headers only"),
+    ("bench/rows/x.c", '#include "prove.h"\n', "bench uses the public headers only"),
     ("src/net/x.c", '#include "measure.h"\n', "nothing from outside src/"),
     ("tests/conformance/x.c", '#include "os/os.h"\n', "uses the public headers only"),
     ("include/weft/x.h", "#include <pthread.h>\n", "not a small standard header"),

@@ -194,9 +194,8 @@ weft_addr weft__sim_show(const struct weft__sim_socket *s, const struct weft__si
 int weft__sim_read_name(const struct weft__sim_socket *s, const weft_addr *addr, bool is_strict,
                         struct weft__sim_name *ret_name);
 // Makes a wildcard in `to` the loopback address, and finds the address that s sends from. Returns
-// 0; -ENETUNREACH when no way leads from this socket to there; -EAFNOSUPPORT when its own address is
-// a mapped one and it asks for IPv6; -EINVAL when it is bound to loopback and what it asks for is
-// elsewhere.
+// 0; -ENETUNREACH when no way leads there; -EAFNOSUPPORT from a mapped address to IPv6; -EINVAL
+// when it is bound to loopback and what it asks for is elsewhere.
 int weft__sim_route(const struct weft__sim_socket *s, struct weft__sim_name *to,
                     struct weft__sim_name *ret_from);
 

@@ -4,10 +4,10 @@
 //   differential [--seed FIRST] [--scripts COUNT] [--seconds LIMIT]
 //
 // The real loopback is played in a hurry first: packets arrive there before the call returns that
-// sends them, almost always. The simulator is played settled, then in haste with several seeds, then
-// settled with others: how much of a buffer is for bytes is the seed's, too.
-// When none of its outcomes is the real one, the real one is played again more and more slowly: a
-// difference is what is still there when there was time for everything.
+// sends them, almost always. The simulator is played settled, then in haste with several seeds,
+// then settled with others: how much of a buffer is for bytes is the seed's, too. When none of its
+// outcomes is the real one, the real one is played again more and more slowly: a difference is what
+// is still there when there was time for everything.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +39,8 @@ static bool is_same(const struct script *script, const struct outcome *a, const 
     return true;
 }
 
-static bool is_allowed_by(const struct script *script, const struct outcome *real,
-                          uint64_t seed, bool hurry) {
+static bool is_allowed_by(const struct script *script, const struct outcome *real, uint64_t seed,
+                          bool hurry) {
     struct outcome sim[STEPS_MAX];
     play(script, &(struct play){.seed = seed, .hurry = hurry, .settle_ns = SIM_SETTLE_NS}, sim);
     return is_same(script, real, sim);

@@ -23,6 +23,7 @@
 #include "driver/driver.h"
 
 enum { BUF_SIZE = 16384, FILL_MAX = 16 << 20, QUIET_ROUNDS_MAX = 300, QUIET_ROUNDS = 10 };
+static const int64_t PATIENT_NS = 20000000;
 
 struct place {
     bool is_open, is_stream, is_connecting;
@@ -235,13 +236,16 @@ static struct outcome fill(struct player *p, struct place *place) {
     return loosen(p, place, (struct outcome){n, 0});
 }
 
-// A sender that was told of a full window may find out late that there is room again.
+// A sender that was told of a full window may find out late that there is room again: Linux asks
+// after 200 ms. Whom we cannot see, who has closed and may be sending still, we wait for so long
+// only where there is time for everything.
 static struct outcome drain(struct player *p, struct place *place) {
     if (!place->is_stream)
         return (struct outcome){NOT_DONE, 0};
     const struct place *other = other_end(p, place);
     struct outcome outcome = {0};
-    int quiet_max = other != NULL ? QUIET_ROUNDS_MAX : QUIET_ROUNDS;
+    bool is_patient = other != NULL || !p->play->is_real || p->play->settle_ns >= PATIENT_NS;
+    int quiet_max = is_patient ? QUIET_ROUNDS_MAX : QUIET_ROUNDS;
     for (int quiet = 0; quiet < quiet_max; quiet++) {
         uint64_t before = place->received;
         do
@@ -262,8 +266,8 @@ static struct outcome drain(struct player *p, struct place *place) {
 
 static int family_of(const struct player *p, const struct place *place) {
     bool is_odd = (place - p->places) % 2 != 0;
-    bool is_v6 = p->script->families == FAMILIES_V6 ||
-                 (p->script->families == FAMILIES_BOTH && is_odd);
+    bool is_v6 =
+        p->script->families == FAMILIES_V6 || (p->script->families == FAMILIES_BOTH && is_odd);
     return is_v6 ? WEFT_IPV6 : WEFT_IPV4;
 }
 
@@ -321,8 +325,8 @@ static struct outcome accept_from(struct player *p, struct place *place) {
     int64_t fd = attempt(p, place, &op);
     if (fd < 0)
         return (struct outcome){fd, 0};
-    p->places[i] = (struct place){
-        .is_open = true, .is_stream = true, .fd = (int)fd, .family = place->family};
+    p->places[i] =
+        (struct place){.is_open = true, .is_stream = true, .fd = (int)fd, .family = place->family};
     return (struct outcome){i, number_of(p, &peer)};
 }
 

@@ -191,8 +191,8 @@ static void an_ipv6_socket_reaches_both_worlds_until_it_is_bound_to_one(void **s
         struct weft__sim_name local;
         bool v6only, reaches_v4, reaches_v6;
     } rows[] = {
-        {{.port = 7}, false, true, true},                                           // [::]:7
-        {{.port = 7}, true, false, true},                                           // IPv6 alone
+        {{.port = 7}, false, true, true},                   // [::]:7
+        {{.port = 7}, true, false, true},                   // IPv6 alone
         {{.ip = {[15] = 1}, .port = 7}, true, false, true}, // [::1]:7 by bind(2)
         {{.ip = {[15] = 1}, .port = 7}, false, true, true}, // and by connect(2)
         {{.ip = {[10] = 0xff, 0xff, 127, 0, 0, 1}, .port = 7}, false, true, false}, // mapped
