@@ -147,11 +147,11 @@ struct weft__sim_claim {
     struct weft__sim_socket *socket;
     struct weft__sim_name local, remote; // the remote port is 0 while there is none
     int type;
-    bool is_bound;                 // by bind(2) or listen(2): no connection may share it
-    bool is_fixed;                 // by its number: kept until the descriptor is closed
-    bool is_child;                 // of a listener: never the answer to a lookup
-    bool is_reusable;              // in TIME_WAIT: the socket had SO_REUSEADDR
-    struct weft__sim_event expiry; // of TIME_WAIT
+    bool is_bound;                  // by bind(2) or listen(2): no connection may share it
+    bool is_fixed;                  // by its number: kept until the descriptor is closed
+    bool is_child;                  // of a listener: never the answer to a lookup
+    bool is_reusable, is_shareable; // in TIME_WAIT: the socket had SO_REUSEADDR, SO_REUSEPORT
+    struct weft__sim_event expiry;  // of TIME_WAIT
 };
 
 // bind(2), and what is done for a socket that needs a port and has none: a wildcard and port 0. The

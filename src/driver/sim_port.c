@@ -57,6 +57,10 @@ static bool is_reusable(const struct weft__sim_claim *claim) {
     return claim->is_reusable || has_option(claim, WEFT__OPT_REUSEADDR);
 }
 
+static bool is_shareable(const struct weft__sim_claim *claim) {
+    return claim->is_shareable || has_option(claim, WEFT__OPT_REUSEPORT);
+}
+
 static bool is_listening(const struct weft__sim_claim *claim) {
     return claim->socket != NULL && claim->socket->tcp.state == WEFT__SIM_LISTENING;
 }
@@ -83,7 +87,7 @@ bool weft__sim_is_taken(const struct weft__sim_socket *s, const struct weft__sim
             continue;
         bool both_reuse =
             s->options[WEFT__OPT_REUSEADDR] && is_reusable(claim) && !is_listening(claim);
-        bool both_share = s->options[WEFT__OPT_REUSEPORT] && has_option(claim, WEFT__OPT_REUSEPORT);
+        bool both_share = s->options[WEFT__OPT_REUSEPORT] && is_shareable(claim);
         if (!both_reuse && !both_share)
             return true;
     }
@@ -251,6 +255,7 @@ void weft__sim_unbind(struct weft__sim_socket *s, bool time_wait) {
         return;
     }
     claim->is_reusable = s->options[WEFT__OPT_REUSEADDR];
+    claim->is_shareable = s->options[WEFT__OPT_REUSEPORT];
     claim->socket = NULL;
     claim->expiry.fire = expire;
     sim->time_wait_count++;

@@ -27,6 +27,7 @@ static const int64_t PATIENT_NS = 20000000;
 
 struct place {
     bool is_open, is_stream, is_connecting;
+    bool was_mapped; // an IPv6 stream that has tried to connect to a mapped address
     int fd, family;
     struct weft__op connect; // its note of a connection that has begun
     weft_addr peer;
@@ -292,6 +293,15 @@ static bool is_own_port(struct player *p, const struct place *place, const weft_
            weft__address_port(&local) == weft__address_port(peer);
 }
 
+// Another: an IPv6 stream whose connect to a mapped address has failed connects to IPv6 all the
+// same, where Linux, which goes on sending as over IPv4, gets no answer. No program reuses such a
+// socket.
+static bool is_mapped_address(const weft_addr *addr) {
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    return weft__address_family(addr) == WEFT_IPV6 &&
+           memcmp(weft__address_ip(addr), prefix, sizeof prefix) == 0;
+}
+
 // Begins a connection, or asks how the one went that has begun.
 static int64_t connect_to(struct player *p, struct place *place, int target) {
     if (!place->is_connecting) {
@@ -300,6 +310,10 @@ static int64_t connect_to(struct player *p, struct place *place, int target) {
             return NOT_DONE;
         if (!place->is_stream)
             return ctl(p, WEFT__CTL_CONNECT, place, 0, &place->peer);
+        bool is_mapped = is_mapped_address(&place->peer);
+        if (place->was_mapped && !is_mapped)
+            return NOT_DONE;
+        place->was_mapped = place->family == WEFT_IPV6 && is_mapped;
         place->connect = (struct weft__op){.kind = WEFT__OP_CONNECT};
     }
     place->connect.peer = &place->peer;

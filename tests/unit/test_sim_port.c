@@ -203,7 +203,9 @@ static void one_pair_of_names_is_one_connection(void **state) {
 // A listener's port after the listener is closed, while a connection of its lives on.
 static void a_connection_keeps_its_listeners_port(void **state) {
     (void)state;
-    for (int options = 0; options <= REUSEADDR; options++) {
+    for (int options = 0; options <= REUSEPORT; options++) {
+        int refused_reuse = options == REUSEADDR ? 0 : -EADDRINUSE;
+        int refused_share = options == REUSEPORT ? 0 : -EADDRINUSE;
         weft_addr addr = loopback(0);
         struct sock listener = open_with(WEFT__STREAM, &addr, options);
         assert_int_equal(bind_to(listener, addr), 0);
@@ -212,13 +214,15 @@ static void a_connection_keeps_its_listeners_port(void **state) {
         struct pair pair = open_pair_at(listener, &addr);
         close_socket(listener);
         assert_int_equal(can_bind_tcp(addr, 0), -EADDRINUSE);
-        assert_int_equal(can_bind_tcp(addr, REUSEADDR), options == 0 ? -EADDRINUSE : 0);
+        assert_int_equal(can_bind_tcp(addr, REUSEADDR), refused_reuse);
+        assert_int_equal(can_bind_tcp(addr, REUSEPORT), refused_share);
         close_socket(pair.server); // first: the TIME_WAIT is its own
         settle();
         close_socket(pair.client);
         settle();
         assert_int_equal(can_bind_tcp(addr, 0), -EADDRINUSE);
-        assert_int_equal(can_bind_tcp(addr, REUSEADDR), options == 0 ? -EADDRINUSE : 0);
+        assert_int_equal(can_bind_tcp(addr, REUSEADDR), refused_reuse);
+        assert_int_equal(can_bind_tcp(addr, REUSEPORT), refused_share);
         if (contract->is_real)
             continue;
         wait_until(now_ns() + INT64_C(59900000000));
