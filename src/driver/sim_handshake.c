@@ -163,7 +163,8 @@ void weft__sim_tcp_stop_listening(struct weft__sim_socket *s) {
     weft__sim_touch_all(s);
 }
 
-// The child has the listener's options. NULL: no memory, which drops the SYN.
+// The child has the listener's options, and what shutdown(2) noted before listen(2). NULL: no
+// memory, which drops the SYN.
 static struct weft__sim_socket *make_child(struct weft__sim_socket *listener,
                                            struct weft__sim_stream *stream) {
     struct weft__sim_socket *child =
@@ -178,6 +179,8 @@ static struct weft__sim_socket *make_child(struct weft__sim_socket *listener,
         child->options[i] = listener->options[i];
     child->is_linger_zero = listener->is_linger_zero;
     child->is_send_size_set = listener->is_send_size_set;
+    child->is_read_shut = listener->is_read_shut;
+    child->is_write_shut = listener->is_write_shut;
     return child;
 }
 
@@ -261,5 +264,7 @@ void weft__sim_tcp_on_ack(struct weft__sim_stream *stream, int end) {
     establish(child);
     weft__list_remove(&child->tcp.sibling);
     weft__list_push_back(&listener->tcp.accept_queue, &child->tcp.sibling);
+    if (child->is_write_shut) // as tcp_rcv_state_process() does
+        (void)weft__sim_tcp_shutdown(child, WEFT__SHUT_WRITE);
     weft__sim_touch_all(listener);
 }

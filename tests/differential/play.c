@@ -12,56 +12,29 @@
 // seems
 //    that who has shut reading announces no window, so that a probe has to find out); in the
 //    simulator it opens at once. So a script is loose, or it shuts reading, whichever comes first.
-#include "script.h"
+#include "play.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "base/address.h"
-#include "base/rng.h"
-#include "driver/driver.h"
-
-enum { BUF_SIZE = 16384, FILL_MAX = 16 << 20, QUIET_ROUNDS_MAX = 300, QUIET_ROUNDS = 10 };
-static const int64_t PATIENT_NS = 20000000;
-
-struct place {
-    bool is_open, is_stream, is_connecting;
-    bool was_mapped; // an IPv6 stream that has tried to connect to a mapped address
-    int fd, family;
-    struct weft__op connect; // its note of a connection that has begun
-    weft_addr peer;
-    uint64_t sent, received; // bytes of the stream
-};
-
-struct player {
-    const struct script *script;
-    const struct play *play;
-    struct weft__driver *d;
-    struct weft__rng rng;
-    struct place places[PLACES];
-    uint8_t loopback[4]; // the script's own IPv4 address
-    uint16_t ports[PORTS];
-    uint64_t serial;
-    bool is_loose, has_shut_reading; // never both
-    int at;                          // the step
-};
 
 static int64_t now_ns(struct player *p) {
     return p->d->class->now(p->d, WEFT__MONOTONIC);
 }
 
-static void wait_for(struct player *p, int64_t ns) {
+void play_wait(struct player *p, int64_t ns) {
     int64_t until = now_ns(p) + ns;
     while (now_ns(p) < until)
         p->d->class->wait(p->d, until);
 }
 
 static void settle(struct player *p) {
+    p->d->class->wait(p->d, now_ns(p)); // for reads that wait and could go on
     if (!p->play->hurry)
-        wait_for(p, p->play->settle_ns);
+        play_wait(p, p->play->settle_ns);
     else if (weft__rng_below(&p->rng, 2) == 0)
-        wait_for(p, (int64_t)weft__rng_below(&p->rng, 40000));
+        play_wait(p, (int64_t)weft__rng_below(&p->rng, 40000));
 }
 
 static int64_t ctl(struct player *p, enum weft__ctl_kind kind, const struct place *place, int value,
@@ -81,7 +54,7 @@ static void ignore(struct weft__op *op) {
     (void)op;
 }
 
-static int64_t attempt(struct player *p, const struct place *place, struct weft__op *op) {
+int64_t play_attempt(struct player *p, const struct place *place, struct weft__op *op) {
     op->fd = place->fd;
     op->serial = ++p->serial;
     op->flags |= WEFT__OP_INSIST;
@@ -106,7 +79,7 @@ static weft_addr any(int family, uint16_t port) {
     return weft__address_make(family, (const uint8_t[16]){0}, port, 0);
 }
 
-static weft_addr address_of(struct player *p, const struct place *who, int target) {
+weft_addr play_address_of(struct player *p, const struct place *who, int target) {
     weft_addr addr = loopback_for(p, who->family, 0);
     if (target < TARGET_ANY)
         return loopback_for(p, who->family, p->ports[target - TARGET_PORT]);
@@ -120,7 +93,7 @@ static weft_addr address_of(struct player *p, const struct place *who, int targe
 }
 
 // The same number for what is the same name in both worlds: which address, and whose port.
-static uint64_t number_of(struct player *p, const weft_addr *addr) {
+uint64_t play_number_of(struct player *p, const weft_addr *addr) {
     uint16_t port = weft__address_port(addr);
     uint64_t ip = (uint64_t)weft__address_family(addr) << 40;
     for (size_t i = 0; i < weft__address_ip_size(addr); i++)
@@ -141,7 +114,7 @@ static uint64_t number_of(struct player *p, const weft_addr *addr) {
 }
 
 // The place at the other end, or NULL.
-static struct place *other_end(struct player *p, const struct place *place) {
+struct place *play_other_end(struct player *p, const struct place *place) {
     weft_addr local, peer, theirs;
     if (ctl(p, WEFT__CTL_LOCAL, place, 0, &local) != 0 ||
         ctl(p, WEFT__CTL_PEER, place, 0, &peer) != 0)
@@ -156,111 +129,6 @@ static struct place *other_end(struct player *p, const struct place *place) {
             return other;
     }
     return NULL;
-}
-
-// ---- Bytes ----------------------------------------------------------------------------------
-
-// The bytes of a stream depend on where they stand, those of a datagram on the step that sent it.
-static char byte_at(uint64_t offset) {
-    return (char)(offset * 31 + offset / 251);
-}
-
-static int64_t write_some(struct player *p, struct place *place, size_t size, weft_addr *peer) {
-    char buf[BUF_SIZE];
-    uint64_t first = place->is_stream ? place->sent : (uint64_t)p->at * 1000;
-    for (size_t i = 0; i < size; i++)
-        buf[i] = byte_at(first + i);
-    struct iovec iov = {buf, size};
-    struct weft__op op = {.kind = peer != NULL ? WEFT__OP_SENDMSG : WEFT__OP_WRITE,
-                          .iov = &iov,
-                          .count = 1,
-                          .peer = peer};
-    int64_t n = attempt(p, place, &op);
-    place->sent += n > 0 ? (uint64_t)n : 0;
-    return n;
-}
-
-static uint64_t hash_of(const char *buf, int64_t size) {
-    uint64_t hash = 0;
-    for (int64_t i = 0; i < size; i++)
-        hash = weft__mix64(hash + (unsigned char)buf[i] + 1);
-    return hash & 0xffff;
-}
-
-static struct outcome read_some(struct player *p, struct place *place, size_t size,
-                                enum weft__op_kind kind, uint32_t flags) {
-    char buf[BUF_SIZE];
-    struct iovec iov = {buf, size};
-    weft_addr peer = {0};
-    struct weft__op op = {.kind = kind, .flags = flags, .iov = &iov, .count = 1, .peer = &peer};
-    struct outcome outcome = {.result = attempt(p, place, &op)};
-    if (outcome.result < 0)
-        return outcome;
-    if (kind == WEFT__OP_RECVMSG)
-        outcome.more = number_of(p, &peer) << 20 | (op.flags & WEFT__OP_TRUNCATED) << 16;
-    if (!place->is_stream) {
-        outcome.more |= hash_of(buf, outcome.result);
-        return outcome;
-    }
-    for (int64_t i = 0; i < outcome.result; i++)
-        if (buf[i] != byte_at(place->received + (uint64_t)i))
-            outcome.more = IS_WRONG;
-    place->received += flags & WEFT__OP_PEEK ? 0 : (uint64_t)outcome.result;
-    return outcome;
-}
-
-static struct outcome loosen(const struct player *p, const struct place *place,
-                             struct outcome outcome) {
-    bool is_open_ended = outcome.result > 0 || outcome.result == -EAGAIN;
-    if (p->is_loose && place->is_stream && is_open_ended)
-        outcome.result = 1;
-    return outcome;
-}
-
-// On loopback a packet may be acknowledged before the call returns that sends it, so that much more
-// is taken than fits into one buffer, or not, and then what the peer's window has room for gets
-// through later. In the simulator time stands still in a call: by seed there are several goes.
-static struct outcome fill(struct player *p, struct place *place) {
-    int64_t n = -EAGAIN;
-    if (!place->is_stream || p->has_shut_reading)
-        return (struct outcome){NOT_DONE, 0};
-    p->is_loose = true;
-    if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
-        return loosen(p, place, (struct outcome){n, 0});
-    int goes = p->play->is_real ? 1 : 1 + (int)weft__rng_below(&p->rng, 4);
-    for (size_t total = 0; goes > 0; goes--) {
-        wait_for(p, 200000); // whoever has closed answers the first bytes with a reset
-        for (; total < FILL_MAX; total += (size_t)n)
-            if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
-                break;
-    }
-    return loosen(p, place, (struct outcome){n, 0});
-}
-
-// A sender that was told of a full window may find out late that there is room again: Linux asks
-// after 200 ms. Whom we cannot see, who has closed and may be sending still, we wait for so long
-// only where there is time for everything.
-static struct outcome drain(struct player *p, struct place *place) {
-    if (!place->is_stream)
-        return (struct outcome){NOT_DONE, 0};
-    const struct place *other = other_end(p, place);
-    struct outcome outcome = {0};
-    bool is_patient = other != NULL || !p->play->is_real || p->play->settle_ns >= PATIENT_NS;
-    int quiet_max = is_patient ? QUIET_ROUNDS_MAX : QUIET_ROUNDS;
-    for (int quiet = 0; quiet < quiet_max; quiet++) {
-        uint64_t before = place->received;
-        do
-            outcome = read_some(p, place, BUF_SIZE, WEFT__OP_READ, 0);
-        while (outcome.result > 0 && outcome.more == 0);
-        if (outcome.result != -EAGAIN || (other != NULL && other->sent == place->received))
-            break;
-        if (place->received != before)
-            quiet = 0;
-        wait_for(p, 2000000);
-    }
-    if (other != NULL && outcome.result == -EAGAIN && other->sent != place->received)
-        outcome.more = IS_WRONG;
-    return outcome;
 }
 
 // ---- Steps ----------------------------------------------------------------------------------
@@ -305,7 +173,7 @@ static bool is_mapped_address(const weft_addr *addr) {
 // Begins a connection, or asks how the one went that has begun.
 static int64_t connect_to(struct player *p, struct place *place, int target) {
     if (!place->is_connecting) {
-        place->peer = address_of(p, place, target);
+        place->peer = play_address_of(p, place, target);
         if (place->is_stream && is_own_port(p, place, &place->peer))
             return NOT_DONE;
         if (!place->is_stream)
@@ -317,10 +185,10 @@ static int64_t connect_to(struct player *p, struct place *place, int target) {
         place->connect = (struct weft__op){.kind = WEFT__OP_CONNECT};
     }
     place->connect.peer = &place->peer;
-    int64_t result = attempt(p, place, &place->connect);
+    int64_t result = play_attempt(p, place, &place->connect);
     if (result == -EAGAIN) {
         settle(p);
-        result = attempt(p, place, &place->connect);
+        result = play_attempt(p, place, &place->connect);
     }
     place->is_connecting = result == -EAGAIN;
     if (result == 0)
@@ -336,26 +204,26 @@ static struct outcome accept_from(struct player *p, struct place *place) {
         return (struct outcome){NOT_DONE, 0};
     weft_addr peer = {0};
     struct weft__op op = {.kind = WEFT__OP_ACCEPT, .peer = &peer};
-    int64_t fd = attempt(p, place, &op);
+    int64_t fd = play_attempt(p, place, &op);
     if (fd < 0)
         return (struct outcome){fd, 0};
     p->places[i] =
         (struct place){.is_open = true, .is_stream = true, .fd = (int)fd, .family = place->family};
-    return (struct outcome){i, number_of(p, &peer)};
+    return (struct outcome){i, play_number_of(p, &peer)};
 }
 
 static struct outcome name_of(struct player *p, const struct place *place,
                               enum weft__ctl_kind kind) {
     weft_addr addr = {0};
     int64_t result = ctl(p, kind, place, 0, &addr);
-    return (struct outcome){result, result == 0 ? number_of(p, &addr) : 0};
+    return (struct outcome){result, result == 0 ? play_number_of(p, &addr) : 0};
 }
 
 static int64_t ready(struct player *p, const struct place *place) {
     if (p->is_loose && place->is_stream)
         return NOT_DONE;
     struct weft__op op = {.kind = WEFT__OP_READY, .events = WEFT__READABLE | WEFT__WRITABLE};
-    return attempt(p, place, &op);
+    return play_attempt(p, place, &op);
 }
 
 static int64_t set_option(struct player *p, const struct place *place, const struct step *step) {
@@ -381,30 +249,15 @@ static int64_t shut(struct player *p, const struct place *place, int how) {
 }
 
 static int64_t close_place(struct player *p, struct place *place) {
+    (void)play_bytes(p, place, &(struct step){.what = CANCEL});
     place->is_open = false;
     return ctl(p, WEFT__CTL_CLOSE, place, 0, NULL);
 }
 
-static struct outcome move_bytes(struct player *p, struct place *place, const struct step *step) {
-    size_t size = (size_t)step->value;
-    weft_addr to;
-    switch (step->what) {
-    case WRITE:
-        return loosen(p, place, (struct outcome){write_some(p, place, size, NULL), 0});
-    case SEND:
-        to = address_of(p, place, step->extra);
-        return loosen(p, place, (struct outcome){write_some(p, place, size, &to), 0});
-    case READ:
-        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, 0));
-    case PEEK:
-        return loosen(p, place, read_some(p, place, size, WEFT__OP_READ, WEFT__OP_PEEK));
-    case RECEIVE:
-        return loosen(p, place, read_some(p, place, size, WEFT__OP_RECVMSG, 0));
-    case FILL:
-        return fill(p, place);
-    default:
-        return drain(p, place);
-    }
+// A read that is tried would overtake the one that waits, which the layers above do not let happen.
+static bool is_reading(enum what what) {
+    return what == READ || what == PEEK || what == RECEIVE || what == DRAIN || what == ACCEPT ||
+           what == CONNECT || what == SUBMIT;
 }
 
 static struct outcome do_step(struct player *p, const struct step *step) {
@@ -412,11 +265,12 @@ static struct outcome do_step(struct player *p, const struct step *step) {
     weft_addr addr;
     if (step->what == OPEN_STREAM || step->what == OPEN_DATAGRAM)
         return open_at(p, place, family_of(p, place), step->what == OPEN_STREAM);
-    if (!place->is_open)
+    bool is_to_wait = place->pending != NULL && is_reading(step->what);
+    if (!place->is_open || is_to_wait)
         return (struct outcome){NOT_DONE, 0};
     switch (step->what) {
     case BIND:
-        addr = address_of(p, place, step->value);
+        addr = play_address_of(p, place, step->value);
         return (struct outcome){ctl(p, WEFT__CTL_BIND, place, 0, &addr), 0};
     case LISTEN:
         return (struct outcome){ctl(p, WEFT__CTL_LISTEN, place, step->value, NULL), 0};
@@ -439,7 +293,7 @@ static struct outcome do_step(struct player *p, const struct step *step) {
     case READY:
         return (struct outcome){ready(p, place), 0};
     default:
-        return move_bytes(p, place, step);
+        return play_bytes(p, place, step);
     }
 }
 

@@ -13,9 +13,9 @@
 enum { BUFFER_MIN = 20000 };
 
 static const char *const whats[WHATS] = {
-    "open stream", "open datagram", "bind", "listen",  "connect", "accept", "write",
-    "read",        "peek",          "send", "receive", "shut",    "close",  "set",
-    "get",         "local",         "peer", "ready",   "fill",    "drain"};
+    "open stream", "open datagram", "bind",    "listen", "connect", "accept", "write", "read",
+    "peek",        "send",          "receive", "shut",   "close",   "set",    "get",   "local",
+    "peer",        "ready",         "fill",    "drain",  "submit",  "cancel"};
 
 // How often each comes, in a hundred and a bit.
 static const uint8_t weights[WHATS] = {
@@ -86,6 +86,10 @@ static enum what some_what(struct weft__rng *rng) {
 static void add_some(struct script *script, struct weft__rng *rng, bool with_fill) {
     enum what what = some_what(rng);
     int place = roll(rng, roll(rng, 3) == 0 ? PLACES : 3);
+    if (script->has_waits && roll(rng, 6) == 0) {
+        add(script, roll(rng, 2) == 0 ? SUBMIT : CANCEL, place, some_size(rng), 0);
+        return;
+    }
     if (with_fill && roll(rng, 5) == 0) {
         if (roll(rng, 3) == 0)
             add(script, SET, place,
@@ -128,6 +132,7 @@ void script_make(struct script *script, uint64_t seed) {
     memset(script, 0, sizeof *script);
     script->seed = seed;
     script->families = some_families(seed);
+    script->has_waits = weft__mix64(seed ^ 0x7777) % 2 == 0;
     begin(script, &rng);
     bool with_fill = roll(&rng, 5) == 0;
     int count = 10 + roll(&rng, STEPS_MAX - 20);
@@ -175,6 +180,7 @@ static void print_step(const struct step *step) {
     case RECEIVE:
     case SHUT:
     case GET:
+    case SUBMIT:
         printf(", %d", step->value);
         break;
     default:

@@ -30,8 +30,10 @@ enum what {
     LOCAL,
     PEER,
     READY,
-    FILL,  // writes until no more is taken
-    DRAIN, // reads until no more comes
+    FILL,   // writes until no more is taken
+    DRAIN,  // reads until no more comes
+    SUBMIT, // a read of at most `value` bytes, which waits
+    CANCEL, // and no more: its outcome
     WHATS
 };
 
@@ -58,6 +60,7 @@ enum families { FAMILIES_V4, FAMILIES_V6, FAMILIES_BOTH };
 struct script {
     uint64_t seed;
     enum families families;
+    bool has_waits; // reads that wait
     int count;
     struct step steps[STEPS_MAX];
 };

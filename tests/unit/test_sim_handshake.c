@@ -437,7 +437,27 @@ static void an_accept_without_memory_leaves_the_connection_where_it_is(void **st
     close_socket(listener);
 }
 
+// shutdown(2) says ENOTCONN and takes note all the same; a child has its listener's notes.
+static void a_shutdown_before_listen_is_that_of_what_is_accepted(void **state) {
+    (void)state;
+    for (int how = WEFT__SHUT_READ; how <= WEFT__SHUT_BOTH; how++) {
+        weft_addr addr = loopback(0);
+        struct sock listener = open_bound(WEFT__STREAM, &addr);
+        assert_int_equal(shut(listener, how), -ENOTCONN);
+        assert_int_equal(ctl(WEFT__CTL_LISTEN, listener, 8, NULL), 0);
+        struct pair pair = open_pair_at(listener, &addr);
+        settle();
+        bool is_read_shut = how != WEFT__SHUT_WRITE, is_write_shut = how != WEFT__SHUT_READ;
+        assert_int_equal(try_read(pair.client), is_write_shut ? 0 : -EAGAIN);
+        assert_int_equal(try_read(pair.server), is_read_shut ? 0 : -EAGAIN);
+        assert_int_equal(try_write(pair.server), is_write_shut ? -EPIPE : 1);
+        close_pair(pair);
+        close_socket(listener);
+    }
+}
+
 static const struct CMUnitTest cases[] = {
+    CASE(a_shutdown_before_listen_is_that_of_what_is_accepted),
     CASE(a_fresh_socket_is_not_connected),
     CASE(a_listener_only_listens),
     CASE(shutdown_of_reading_ends_listening_until_the_next_listen),
