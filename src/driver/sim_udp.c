@@ -150,6 +150,8 @@ static int find_way(struct weft__sim_socket *s, const struct weft__op *op,
     else
         error = -EDESTADDRREQ;
     bool is_mapped = s->family == WEFT_IPV6 && weft__sim_is_v4(to);
+    if (error == 0 && is_mapped && s->options[WEFT__OPT_V6ONLY])
+        error = -ENETUNREACH;
     if (error == 0 && to->port == 0 && (!is_to_peer || is_mapped))
         error = -EINVAL; // but what is connected to port 0 sends, to nobody, in its own family
     if (error == 0 && weft__sim_is_broadcast(to) && !s->options[WEFT__OPT_BROADCAST])

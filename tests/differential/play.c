@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Plays a script on a driver. By attempts alone: each result of a system call is seen as it is, and
-// waiting is what the driver contract is tested for.
+// Plays a script on a driver. By attempts, so that each result of a system call is seen as it is; a
+// SUBMIT alone waits, and what it had read by the CANCEL is its outcome.
 //
 // What the real system leaves open is left out of the outcomes:
 // 1. Which port the system chooses: names are told by whose they are.
@@ -8,10 +8,9 @@
 //    the first FILL or buffer size of a script on it is `loose`. Then a read or write that moved
 //    bytes is as good as one that would wait, and readiness is not asked for. What the bytes are is
 //    checked all the same, and a DRAIN that ends has read all that was written.
-// 3. When a full window opens again for data that will be reset: on Linux that takes 200 ms (it
-// seems
-//    that who has shut reading announces no window, so that a probe has to find out); in the
-//    simulator it opens at once. So a script is loose, or it shuts reading, whichever comes first.
+// 3. When a full window opens again for data that will be reset: on Linux that takes 200 ms, as if
+//    who has shut reading announced no window, so that a probe has to find out; in the simulator it
+//    opens at once. So a script is loose, or it shuts reading, whichever comes first.
 #include "play.h"
 
 #include <errno.h>

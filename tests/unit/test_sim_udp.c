@@ -81,6 +81,10 @@ static void a_mapped_peer_without_a_port_cannot_be_written_to(void **state) {
     assert_int_equal(connect_udp(s, any6(0)), 0);
     assert_int_equal(try_write(s), -EINVAL); // which is mapped as well by now
     close_socket(s);
+    struct sock alone = open_in(WEFT_IPV6, WEFT__DATAGRAM);
+    assert_int_equal(set_option(alone, WEFT__OPT_V6ONLY, 1), 0);
+    assert_int_equal(send_text(alone, "", mapped(0)), -ENETUNREACH); // which is noticed first
+    close_socket(alone);
 }
 
 static void the_wildcard_is_the_address_that_a_socket_is_bound_to(void **state) {
