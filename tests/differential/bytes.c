@@ -136,7 +136,7 @@ static struct outcome fill(struct player *p, struct place *place) {
     int64_t n = -EAGAIN;
     if (!place->is_stream || p->has_shut_reading)
         return (struct outcome){NOT_DONE, 0};
-    p->is_loose = true;
+    p->is_loose = p->has_filled = true;
     if ((n = write_some(p, place, BUF_SIZE, NULL)) < 0)
         return loosen(p, place, (struct outcome){n, 0});
     int goes = p->play->is_real ? 1 : 1 + (int)weft__rng_below(&p->rng, 4);

@@ -225,9 +225,12 @@ static int64_t ready(struct player *p, const struct place *place) {
     return play_attempt(p, place, &op);
 }
 
+// With a receive buffer smaller than what it has announced room for Linux drops what comes, and the
+// sender tries again after 200 ms, 400 ms and so on.
 static int64_t set_option(struct player *p, const struct place *place, const struct step *step) {
     if (step->value == WEFT__OPT_SEND_BUFFER || step->value == WEFT__OPT_RECEIVE_BUFFER) {
-        if (p->has_shut_reading)
+        bool shrinks = p->has_filled && step->value == WEFT__OPT_RECEIVE_BUFFER;
+        if (p->has_shut_reading || shrinks)
             return NOT_DONE;
         p->is_loose = true;
     }

@@ -29,7 +29,8 @@ struct player {
     uint16_t ports[PORTS];
     uint64_t serial;
     bool is_loose, has_shut_reading; // never both
-    int at;                          // the step
+    bool has_filled;
+    int at; // the step
 };
 
 // ---- play.c ----
