@@ -160,7 +160,7 @@ static int64_t prepare_poll(struct state *state) {
         bool runs = run->pid != 0;
         state->polled[1 + 2 * i] = (struct pollfd){runs ? run->stderr_fd : -1, POLLIN, 0};
         state->polled[2 + 2 * i] = (struct pollfd){runs ? run->report_fd : -1, POLLIN, 0};
-        if (runs && !run->is_late && run->deadline_ns < wake_ns)
+        if (runs && run->deadline_ns < wake_ns)
             wake_ns = run->deadline_ns;
     }
     return wake_ns;
@@ -183,9 +183,8 @@ static void serve_workers(struct state *state) {
             sim_run_read(&worker->run);
         if (sim_run_has_ended(&worker->run)) {
             finish_run(state, worker);
-        } else if (!worker->run.is_late && worker->run.deadline_ns <= weft_now()) {
-            worker->run.is_late = true;
-            sim_run_kill(&worker->run);
+        } else if (worker->run.deadline_ns <= weft_now()) {
+            sim_run_end(&worker->run);
         }
     }
 }

@@ -15,6 +15,7 @@
 #include <weft.h>
 
 enum { READ_SIZE = 64 * 1024, PIPE_MAX_SIZE = 1024 * 1024 }; // what a pipe holds, and can: pipe(7)
+static const int64_t LAST_WORDS_NS = 300 * WEFT_MILLISECOND;
 
 // What the child writes into the report's pipe when there is no program to write a report.
 #define START_ERROR "start_error="
@@ -248,6 +249,13 @@ bool sim_run_has_ended(struct sim_run *run) {
         outcome->text_size = SIM_STDERR_SIZE;
     }
     return true;
+}
+
+// What it says to SIGTERM, where and when it was, is worth a moment.
+void sim_run_end(struct sim_run *run) {
+    kill(-run->pid, run->is_late ? SIGKILL : SIGTERM);
+    run->deadline_ns = run->is_late ? INT64_MAX : time_after(LAST_WORDS_NS);
+    run->is_late = true;
 }
 
 void sim_run_kill(struct sim_run *run) {

@@ -27,7 +27,7 @@
 // weft_now, and whose order does not depend on addresses (which change from run to run).
 //
 // A run that fails says so on stderr, in one line that ends with how to repeat it, and ends the
-// process by SIGABRT, or by the signal that it was:
+// process by SIGABRT, or by the signal that it was (SIGTERM too, so a run that hangs can be asked):
 //
 //   weft sim: check failed: sum == 100 (bank.c:42) on host client at 1.250003 s, step 18231;
 //   replay: WEFT_SIM_SEED=77 ./bank
@@ -109,12 +109,13 @@ typedef struct weft_sim {
     double
         late_cancels; ///< the answer to a cancellation comes later, or the call is done meanwhile
     /// Accidents of whole hosts: the chance, for each packet, that one happens to it on its way.
-    /// One at a time in the whole world. The last two are never turned on by chaos.
+    /// One at a time in the whole world.
     double partitions;  ///< its two hosts are cut off, or in one direction, for up to 10 s
     double pauses;      ///< the host that it is for stands still for up to 10 s
     double clock_jumps; ///< the wall clock of that host jumps, by up to an hour, either way
-    double crashes;     ///< that host crashes, and starts again within 10 s
+    double crashes;     ///< that host crashes, and starts again within 10 s; never by chaos
     /// Of tasks of hosts, each time that one waits: its scope is cancelled, as if by weft_cancel.
+    /// Never by chaos.
     double cancels;
     /// One call that fails: the fail_nth-th of a kind since fn began answers fail_error (negative).
     /// Kinds: "alloc" (weft's own memory), "stack" (a task's), "read", "write", "recvmsg",
@@ -148,11 +149,11 @@ int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void 
 
 /// Adds a host and runs its program there, as a task of that name. Tasks that it starts are on the
 /// same host. The name resolves to the addresses, everywhere.
-///   name       copied; at most 31 bytes.
+///   name       copied; at most 31 letters, digits, "-", "_" and "."; no address, not localhost.
 ///   addresses  one, or one of each family with a comma between: "10.0.0.1,fd00::1". Only hosts
 ///              with an address of one family reach each other by it. Loopback is on every host.
 ///   fn, arg    as in weft_go.
-/// Returns 0, or -EINVAL (a name that is empty or too long, addresses that no host can have),
+/// Returns 0, or -EINVAL (no such name, addresses that no host can have),
 /// -EEXIST (the name, or an address, is another's), -EPERM (not called by fn's own task), -ENOSPC
 /// (1023 hosts), -ENOMEM.
 int weft_sim_host(weft_sim *sim, const char *name, const char *addresses, int (*fn)(void *),
@@ -168,6 +169,7 @@ int weft_sim_wait(weft_sim *sim, const char *name);
 /// The program of a host stands still, as under SIGSTOP or while a virtual machine is moved: none
 /// of its tasks runs until weft_sim_resume. Its kernel goes on: connections are accepted and data
 /// is received as far as there is room. Time passes, so what it waits for may be over by then.
+/// When fn returns all hosts go on, so that their programs can end.
 /// Returns 0, -EDEADLK (the caller is a task of that host), -EHOSTDOWN.
 int weft_sim_pause(weft_sim *sim, const char *name);
 int weft_sim_resume(weft_sim *sim, const char *name); // 0

@@ -97,7 +97,7 @@ int weft_priv_start(const weft_options *options, size_t size);
 int weft_stop(int64_t grace_ns);
 
 /// The driver that the calling task or thread waits on: "uring" or "epoll" in a task and in task
-/// zero, "thread" in a plain thread; "sim" only in weft's own tests. Static. Does not suspend.
+/// zero, "thread" in a plain thread; "sim" in a simulation. Static. Does not suspend.
 const char *weft_driver_name(void);
 
 /// The library's version, "0.1.0". Static.

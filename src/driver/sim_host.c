@@ -6,6 +6,7 @@
 #include "driver/sim.h"
 
 #include "base/address.h"
+#include "base/text.h"
 #include "driver/sim_net.h"
 #include "os/os.h"
 
@@ -172,8 +173,21 @@ struct weft__sim_link weft__sim_link_base(struct weft__driver *d) {
     return weft__sim_of(d)->link;
 }
 
+// For who has a timeline: the host that packets come from, and the one that they do not reach.
+static void note_way(struct weft__sim *sim, uint32_t from, uint32_t to, bool is_cut) {
+    const char *name = weft__sim_host_name(sim->hosts[to]);
+    char line[64];
+    struct weft__text text;
+    weft__text_init(&text, line, sizeof line);
+    weft__text_putf(&text, "the way to %s is %s", name != NULL ? name : "another host",
+                    is_cut ? "cut" : "mended");
+    weft__sim_note(&sim->front.driver, from, line);
+}
+
 void weft__sim_cut(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut) {
     struct weft__sim *sim = weft__sim_of(d);
+    if (way_at(sim, from, to)->is_cut != is_cut)
+        note_way(sim, from, to, is_cut);
     way_at(sim, from, to)->is_cut = is_cut;
     weft__sim_keepalive_look(sim);
     weft__sim_trace(sim, WEFT__SIM_TRACE_CUT, from << 16 | to, is_cut);
@@ -181,6 +195,7 @@ void weft__sim_cut(struct weft__driver *d, uint32_t from, uint32_t to, bool is_c
 
 void weft__sim_storm(struct weft__driver *d, uint32_t from, uint32_t to, bool is_cut) {
     struct weft__sim *sim = weft__sim_of(d);
+    note_way(sim, from, to, is_cut);
     way_at(sim, from, to)->is_stormy = is_cut;
     weft__sim_keepalive_look(sim);
     weft__sim_trace(sim, WEFT__SIM_TRACE_CUT, from << 16 | to, 2 + is_cut);
@@ -236,6 +251,7 @@ void weft__sim_jump(struct weft__driver *d, uint32_t number, int64_t ns) {
     struct weft__sim *sim = weft__sim_of(d);
     ASSERT(number < sim->host_count);
     sim->hosts[number]->wall_off_ns += ns;
+    weft__sim_note(d, number, ns < 0 ? "its wall clock jumps back" : "its wall clock jumps ahead");
     weft__sim_trace(sim, WEFT__SIM_TRACE_HOST, number, ns);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The handlers of the signals that end a process for what it does itself.
+// The handlers of the signals that end a process for what it does itself; and, where the program
+// has none, of those that others send to end it.
 #include "os/crash.h"
 
 #include "base/atomic.h"
@@ -16,8 +17,9 @@ static const struct {
     int number;
     const char *name;
 } signals[] = {{SIGABRT, "SIGABRT"}, {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"},
-               {SIGFPE, "SIGFPE"},   {SIGILL, "SIGILL"},   {SIGTRAP, "SIGTRAP"}};
-enum { SIGNAL_COUNT = sizeof signals / sizeof *signals };
+               {SIGFPE, "SIGFPE"},   {SIGILL, "SIGILL"},   {SIGTRAP, "SIGTRAP"},
+               {SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"},   {SIGALRM, "SIGALRM"}};
+enum { SIGNAL_COUNT = sizeof signals / sizeof *signals, FIRST_SENT = 6 };
 
 static struct {
     void (*say)(const char *signal); // NULL: not watching
@@ -45,8 +47,11 @@ void weft__crash_watch(void (*say)(const char *signal)) {
     sigemptyset(&action.sa_mask);
     watch.say = say;
     weft__store(&watch.has_said, 0, relaxed);
-    for (size_t i = 0; i < SIGNAL_COUNT; i++)
-        (void)sigaction(signals[i].number, &action, &watch.before[i]);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        (void)sigaction(signals[i].number, NULL, &watch.before[i]);
+        if (i < FIRST_SENT || watch.before[i].sa_handler == SIG_DFL)
+            (void)sigaction(signals[i].number, &action, NULL);
+    }
 }
 
 void weft__crash_unwatch(void) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A last word when the process ends by a signal that is its own doing: an abort, a fault. It still
-// ends by that. And what a program was started as, to start it again.
+// A last word when the process ends by a signal: an abort, a fault, or because somebody has waited
+// enough. It still ends by that. And what a program was started as, to start it again.
 #ifndef WEFT__CRASH_H
 #define WEFT__CRASH_H
 

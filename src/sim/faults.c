@@ -75,12 +75,16 @@ static int read_allowed(const char *text, uint64_t *ret_allowed) {
 }
 
 int weft__faults_read(const weft_sim *options, uint64_t *ret_allowed) {
-    int error = read_allowed(weft__env("WEFT_SIM_FAULTS"), ret_allowed);
-    for (int i = 0; error == 0 && i < WEFT__SIM_FAULTS; i++) {
-        if (!weft__rate_is_valid(rate_of(options, (enum weft__sim_fault)i)))
-            error = -EINVAL;
+    if (read_allowed(weft__env("WEFT_SIM_FAULTS"), ret_allowed) < 0)
+        return weft__sim_refused_environment(
+            "WEFT_SIM_FAULTS",
+            "names of faults with commas between, as \"resets,loss\", or \"none\"");
+    for (int i = 0; i < WEFT__SIM_FAULTS; i++) {
+        enum weft__sim_fault fault = (enum weft__sim_fault)i;
+        if (!weft__rate_is_valid(rate_of(options, fault)))
+            return weft__sim_refused(weft__sim_fault_name(fault), "a rate is from 0 to 1, or -1");
     }
-    return error;
+    return 0;
 }
 
 void weft__faults_set(struct weft__driver *driver, const weft_sim *options, uint64_t allowed) {
@@ -107,10 +111,13 @@ int weft__fail_read(const weft_sim *options) {
     fail_kind = options->fail ? weft__fail_find(options->fail) : -EINVAL;
     if (!options->fail)
         return 0;
-    if (fail_kind < 0 || options->fail_nth == 0)
-        return -EINVAL;
-    bool is_error = options->fail_error < 0;
-    return is_error || (fail_kind == WEFT__FAIL_CANCEL && options->fail_error == 0) ? 0 : -EINVAL;
+    if (fail_kind < 0)
+        return weft__sim_refused("fail", "no such kind of call: see weft/sim.h");
+    if (options->fail_nth == 0)
+        return weft__sim_refused("fail_nth", "the first call is number 1");
+    if (options->fail_error > 0 || (options->fail_error == 0 && fail_kind != WEFT__FAIL_CANCEL))
+        return weft__sim_refused("fail_error", "an error is negative");
+    return 0;
 }
 
 void weft__fail_begin(const weft_sim *options) {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <weft/addr.h>
+#include <weft/error.h>
 
 static const int64_t NAME_DELAY_NS = 50000; // of an answer to who asks for a host's name
 enum { ADDRESSES_SIZE = 128 };
@@ -95,6 +96,16 @@ static int begin(struct weft__world_host *host, const weft_addr *ips, int count,
     return error;
 }
 
+// What a program can connect to as "name:7878", and no address.
+static bool is_name(const char *name) {
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    weft_addr addr;
+    return name && name[0] != '\0' && strlen(name) < WEFT__NAME_SIZE &&
+           name[strspn(name, letters)] == '\0' && strcmp(name, "localhost") != 0 &&
+           weft_addr_parse_ip(name, 0, &addr) < 0;
+}
+
 int weft_sim_host(weft_sim *sim, const char *name, const char *addresses, int (*fn)(void *),
                   void *arg) {
     struct weft__waiter *self = weft__self();
@@ -103,7 +114,7 @@ int weft_sim_host(weft_sim *sim, const char *name, const char *addresses, int (*
         return -ENOENT;
     if (!self->is_thread)
         return -EPERM;
-    if (!fn || !name || name[0] == '\0' || strlen(name) >= WEFT__NAME_SIZE || !addresses)
+    if (!fn || !is_name(name) || !addresses)
         return -EINVAL;
     int count = read_addresses(addresses, ips);
     if (count < 0)
@@ -158,8 +169,11 @@ int weft__hosts_end(void) {
     for (link = weft__list_first(hosts); link; link = weft__list_next(hosts, link)) {
         struct weft__world_host *host = WEFT__CONTAINER(link, struct weft__world_host, link);
         (void)weft_join(&host->scope);
-        if (result == 0 && !host->is_down && host->result < 0 && host->result != -ECANCELED)
+        if (result == 0 && !host->is_down && host->result < 0 && host->result != -ECANCELED) {
             result = host->result;
+            weft__log(WEFT__LOG_WARN, "sim_run: the program of host %s answered %s", host->name,
+                      weft_strerror(result));
+        }
     }
     return result;
 }

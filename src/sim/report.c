@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "task/worker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,20 +150,37 @@ _Noreturn void weft_priv_sim_check(const char *condition, const char *file, int 
     abort();
 }
 
+// ---- A run that is refused ------------------------------------------------------------------
+
+int weft__sim_refused(const char *option, const char *why) {
+    return (int)weft__failed_text(weft__self(), "sim_run", option, why, -EINVAL);
+}
+
+int weft__sim_refused_environment(const char *variable, const char *why) {
+    weft__log(WEFT__LOG_WARN, "sim_run: %s=%s: %s", variable, weft__env(variable), why);
+    return weft__sim_refused(variable, why);
+}
+
 // ---- Around a run ---------------------------------------------------------------------------
 
 int weft__report_seed(uint64_t given, uint64_t *ret_seed) {
     const char *text = weft__env("WEFT_SIM_SEED");
-    *ret_seed = given != 0 ? given : 1;
-    return text ? weft__parse_u64(text, strlen(text), UINT64_MAX, ret_seed) : 0;
+    *ret_seed = given;
+    if (text && weft__parse_u64(text, strlen(text), UINT64_MAX, ret_seed) < 0)
+        return weft__sim_refused_environment("WEFT_SIM_SEED", "a number is wanted");
+    if (*ret_seed == 0)
+        *ret_seed = 1;
+    return 0;
 }
 
 int weft__report_watch(struct weft__driver *driver) {
     const char *trace = weft__env("WEFT_SIM_TRACE"), *log = weft__env("WEFT_SIM_LOG");
     int error = weft__os_at_exit(at_exit);
-    if (error == 0 && trace)
-        error = weft__sim_capture_open(driver, trace);
-    return error == 0 && log ? weft__sim_log_open(driver, log) : error;
+    if (error == 0 && trace && (error = weft__sim_capture_open(driver, trace)) < 0)
+        (void)weft__sim_refused_environment("WEFT_SIM_TRACE", "the file cannot be written");
+    if (error == 0 && log && (error = weft__sim_log_open(driver, log)) < 0)
+        (void)weft__sim_refused_environment("WEFT_SIM_LOG", "the file cannot be written");
+    return error;
 }
 
 void weft__report_begin(void) {

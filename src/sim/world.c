@@ -55,8 +55,18 @@ static int read_link(const weft_sim *options, struct weft__sim_link *ret_link) {
     return weft__link_read(&link, ret_link);
 }
 
-static bool are_workers_valid(int workers) {
-    return workers >= 0 && workers <= WEFT__WORKERS_MAX;
+static int read_options(const weft_sim *options, struct weft__sim_link *ret_link,
+                        uint64_t *ret_seed, uint64_t *ret_faults) {
+    if (options->workers < 0 || options->workers > WEFT__WORKERS_MAX)
+        return weft__sim_refused("workers", "from 1 to 1024, or 0");
+    if (read_link(options, ret_link) < 0)
+        return weft__sim_refused("link",
+                                 "latency and jitter are up to an hour, the MTU is from 576 "
+                                 "to 65536 bytes");
+    int error = weft__report_seed(options->seed, ret_seed);
+    if (error == 0)
+        error = weft__faults_read(options, ret_faults);
+    return error == 0 ? weft__fail_read(options) : error;
 }
 
 // Of the seed alone: they stay as they are when faults are left out to find which of them matter.
@@ -99,14 +109,16 @@ int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void 
     if (!self)
         return -ENOMEM;
     if (self->worker || weft__world.sim)
-        return -EALREADY;
+        return (int)weft__failed_text(self, "sim_run", "", "a runtime runs: weft_stop ends it",
+                                      -EALREADY);
     if (sim)
         memcpy(&options, sim, size < sizeof options ? size : sizeof options);
-    if (!sim || !fn || !are_workers_valid(options.workers) || read_link(&options, &link) < 0 ||
-        weft__report_seed(options.seed, &seed) < 0 || weft__faults_read(&options, &faults) < 0 ||
-        weft__fail_read(&options) < 0)
-        return -EINVAL;
-    int error = start(self, &options, &link, seed, faults);
+    if (!sim || !fn)
+        return weft__sim_refused("", "the options or fn are NULL");
+    int error = read_options(&options, &link, &seed, &faults);
+    if (error < 0)
+        return error;
+    error = start(self, &options, &link, seed, faults);
     if (error < 0)
         return error;
     weft__report_begin();

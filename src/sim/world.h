@@ -86,6 +86,11 @@ void weft__fail_end(void);
 // " faults=loss hits=loss:12", safe in a signal handler.
 void weft__faults_put(struct weft__text *text, struct weft__driver *driver);
 
+// In report.c. A run that is refused: what is wrong with which option, for weft_explain; and which
+// variable of the environment, for the log as well. Returns -EINVAL.
+int weft__sim_refused(const char *option, const char *why);
+int weft__sim_refused_environment(const char *variable, const char *why);
+
 // In report.c. The seed of a run: what the environment says, else the program, else 1. 0 or
 // -EINVAL.
 int weft__report_seed(uint64_t given, uint64_t *ret_seed);

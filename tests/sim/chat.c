@@ -4,12 +4,13 @@
 #include "prove.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { CLIENTS = 4, LINES = 12, LINE_SIZE = 64, OUTBOX_SIZE = 4096 };
+enum { CLIENTS = 4, LINES = 12, LINE_SIZE = 80, OUTBOX_SIZE = 4096 };
 
 // ---- The server ----
 
@@ -116,10 +117,11 @@ static int serve_chat(void *unused) {
 
 static int say_lines(void *arg) {
     int conn = *(int *)arg;
-    unsigned who = below(1000000);
+    uint64_t who = 0; // in a million runs no two may be the same
+    (void)weft_random(&who, sizeof who);
     for (unsigned i = 0; i < LINES; i++) {
         char line[LINE_SIZE];
-        int size = snprintf(line, sizeof line, "%u %u %.*s.\n", who, i, (int)below(40),
+        int size = snprintf(line, sizeof line, "%" PRIu64 " %u %.*s.\n", who, i, (int)below(40),
                             "........................................");
         ssize_t n = weft_write_all(conn, line, (size_t)size);
         if (n >= 0)
@@ -131,14 +133,16 @@ static int say_lines(void *arg) {
 }
 
 struct heard {
-    unsigned who, next;
+    uint64_t who;
+    unsigned next;
 };
 
 // A line is from somebody whose lines before it have come, too, or who was not heard before.
 static void check_line(struct heard *heard, size_t count, const char *line) {
-    unsigned who, number;
+    uint64_t who;
+    unsigned number;
     int end = 0;
-    weft_sim_check(sscanf(line, "%u %u %n", &who, &number, &end) == 2);
+    weft_sim_check(sscanf(line, "%" SCNu64 " %u %n", &who, &number, &end) == 2);
     size_t dots = strspn(line + end, ".");
     weft_sim_check(dots >= 1 && line[end + (int)dots] == '\n');
     size_t i = 0;

@@ -26,6 +26,9 @@ static int refusals_world(weft_sim *sim, void *unused) {
     weft_sim other = plain;
     expect(weft_sim_run(&other, refusals_world, NULL), -EALREADY);
     expect(weft_sim_host(sim, "", "10.0.0.1", nothing, NULL), -EINVAL);
+    static const char *const names[] = {"local host", "a:1", "1.2.3.4", "::1", "localhost"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        expect(weft_sim_host(sim, names[i], "10.0.0.1", nothing, NULL), -EINVAL);
     expect(weft_sim_host(sim, "a name of more than thirty-one by", "10.0.0.1", nothing, NULL),
            -EINVAL);
     static const char *const bad[] = {"",
@@ -72,6 +75,36 @@ static void misuse_is_refused(void **state) {
     expect(weft_start(NULL), 0);
     expect(weft_sim_run(&plain, refusals_world, NULL), -EALREADY);
     expect(weft_stop(INT64_MAX), 0);
+}
+
+// Each refusal names the option.
+static void expect_refused(weft_sim sim, const char *option) {
+    char sentence[400];
+    expect(weft_sim_run(&sim, refusals_world, NULL), -EINVAL);
+    (void)weft_explain(sentence, sizeof sentence);
+    if (!strstr(sentence, option))
+        fail_msg("%s is not named: %s", option, sentence);
+}
+
+static void a_refusal_names_its_cause(void **state) {
+    (void)state;
+    expect_refused((weft_sim){.resets = 2}, "resets: invalid argument (a rate is from 0 to 1");
+    expect_refused((weft_sim){.workers = 5000}, "workers: invalid argument (from 1 to 1024");
+    expect_refused((weft_sim){.mtu_bytes = 10}, "link: invalid argument (latency and jitter");
+    expect_refused((weft_sim){.fail = "foo", .fail_nth = 1},
+                   "fail: invalid argument (no such kind");
+    expect_refused((weft_sim){.fail = "read"}, "fail_nth");
+    expect_refused((weft_sim){.fail = "read", .fail_nth = 1, .fail_error = 5}, "fail_error");
+    static const char *const seeds[] = {"abc", "-1", "0x10", "99999999999999999999", ""};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        setenv("WEFT_SIM_SEED", seeds[i], 1);
+        if (*seeds[i])
+            expect_refused(plain, "WEFT_SIM_SEED: invalid argument (a number is wanted)");
+    }
+    unsetenv("WEFT_SIM_SEED");
+    setenv("WEFT_SIM_FAULTS", "lost", 1);
+    expect_refused(plain, "WEFT_SIM_FAULTS: invalid argument (names of faults");
+    unsetenv("WEFT_SIM_FAULTS");
 }
 
 static void *call_from_thread(void *unused) {
@@ -265,6 +298,21 @@ static void an_exit_is_a_failure_too(void **state) {
         fail_msg("status %d: %s", death.status, death.said);
 }
 
+static int terminated_world(weft_sim *sim, void *unused) {
+    (void)sim, (void)unused;
+    expect(weft_sleep(3 * WEFT_SECOND), 0);
+    return raise(SIGTERM);
+}
+
+static void a_run_that_is_terminated_says_where_it_was(void **state) {
+    (void)state;
+    static struct death death;
+    die_of(terminated_world, &death);
+    if (!WIFSIGNALED(death.status) || WTERMSIG(death.status) != SIGTERM ||
+        !strstr(death.said, "weft sim: SIGTERM at 3.000000 s, step "))
+        fail_msg("status %d: %s", death.status, death.said);
+}
+
 static void a_deadlock_shows_every_task(void **state) {
     (void)state;
     static struct death death;
@@ -278,11 +326,13 @@ static void a_deadlock_shows_every_task(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(misuse_is_refused),
+        CASE(a_refusal_names_its_cause),
         CASE(other_threads_are_refused),
         CASE(a_programs_error_is_the_runs),
         CASE(a_failed_run_says_how_to_replay_it),
         CASE(a_failed_run_leaves_its_traffic),
         CASE(an_exit_is_a_failure_too),
+        CASE(a_run_that_is_terminated_says_where_it_was),
         CASE(a_deadlock_shows_every_task),
     };
     return RUN(tests);

@@ -40,8 +40,10 @@ static void the_timeline_has_a_line_for_each_thing(void **state) {
     be_refused(WEFT_IPV6);
     assert_timeline(
         HANDSHAKE
+        "     0.000300000 client       the way to server is cut\n"
         "     0.000300000 client       " FORTH "DATA 0..4\n"
         "     0.000400000 server       " FORTH "DATA 0..4 lost: cut\n"
+        "     0.001300000 client       the way to server is mended\n"
         "     0.200600000 client       " FORTH "DATA 0..4 again\n"
         "     0.200600000 server       " FORTH "DATA 0..4 arrived\n"
         "     0.200600000 client       " FORTH "RST\n"
@@ -80,6 +82,7 @@ static void the_timeline_says_why_a_datagram_was_dropped(void **state) {
         "nobody is bound to this port\n"
         "     0.000100000 client       10.0.0.2:40000 > 10.0.0.9:7880 UDP 2 B unreachable: "
         "nobody has this address\n"
+        "     0.002000000 client       the way to server is cut\n"
         "     0.002000000 client       10.0.0.2:40000 > 10.0.0.1:7880 UDP 3 B\n"
         "     0.002100000 server       10.0.0.2:40000 > 10.0.0.1:7880 UDP 3 B lost: cut\n");
     close_socket(from);
