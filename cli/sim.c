@@ -153,6 +153,9 @@ static int search(struct sim_batch *batch) {
     if (!batch->options.is_json)
         sim_show_shrunk(batch);
     int status = conclude(batch);
+    if (result == 0 && !has_error(batch) && (result = sim_replay(batch)) < 0)
+        return cli_failure("sim run: no capture, no timeline: %s", weft_strerror(result));
+    batch->caught = result;
     if (batch->caught != 0)
         end_by_signal(batch->caught);
     return status;
@@ -177,6 +180,10 @@ static const char help[] =
     "  --twice         runs each seed twice; it fails if the two runs are not the same\n"
     "  --shrink        after a failure, finds a smallest set of faults that still makes it fail\n"
     "  --coverage      a fault that was on, and fired in no run, ends it with status 3\n"
+    "  --trace FILE    runs the seed that failed once more, or the one of --seed, and captures "
+    "its\n"
+    "                  packets, for Wireshark and tshark (pcapng)\n"
+    "  --log FILE      likewise, a timeline to read; -: standard output\n"
     "  --json          the findings for programs; see weft(1)\n"
     "  -h, --help      this text\n"
     "\n"
@@ -190,7 +197,19 @@ static const char help[] =
     "  weft sim run ./prog --seeds 10000 -j2\n"
     "  weft sim run --seed 77 --shrink ./prog -- --hosts 3\n";
 
-enum { SEEDS_OPTION = 256, FROM, SEED, TIMEOUT, KEEP_GOING, TWICE, SHRINK, COVERAGE, JSON };
+enum {
+    SEEDS_OPTION = 256,
+    FROM,
+    SEED,
+    TIMEOUT,
+    KEEP_GOING,
+    TWICE,
+    SHRINK,
+    COVERAGE,
+    TRACE,
+    LOG,
+    JSON
+};
 
 static int parse_count(const char *name, uint64_t least, uint64_t most, uint64_t *ret_count) {
     uint64_t count = 0;
@@ -246,6 +265,12 @@ static int take_option(int option, struct sim_options *options) {
     case COVERAGE:
         options->wants_coverage = true;
         return CLI_OK;
+    case TRACE:
+        options->trace = optarg;
+        return CLI_OK;
+    case LOG:
+        options->log = optarg;
+        return CLI_OK;
     default:
         options->is_json = true;
         return CLI_OK;
@@ -255,6 +280,16 @@ static int take_option(int option, struct sim_options *options) {
 static int processors_count(void) {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : count < SIM_JOBS_MAX ? (int)count : SIM_JOBS_MAX;
+}
+
+// Said before the search, which may take long.
+static int check_file(const char *path) {
+    FILE *file = path && strcmp(path, "-") != 0 ? fopen(path, "a") : stdout;
+    if (!file)
+        return cli_failure("sim run: %s: %s", path, weft_strerror(-errno));
+    if (file != stdout)
+        fclose(file);
+    return CLI_OK;
 }
 
 static int run(const struct cli_command *self, int argc, char **argv) {
@@ -267,6 +302,8 @@ static int run(const struct cli_command *self, int argc, char **argv) {
                                             {"twice", no_argument, NULL, TWICE},
                                             {"shrink", no_argument, NULL, SHRINK},
                                             {"coverage", no_argument, NULL, COVERAGE},
+                                            {"trace", required_argument, NULL, TRACE},
+                                            {"log", required_argument, NULL, LOG},
                                             {"json", no_argument, NULL, JSON},
                                             CLI_HELP_OPTION,
                                             {0}};
@@ -281,9 +318,15 @@ static int run(const struct cli_command *self, int argc, char **argv) {
     const struct cli_operands operands = {.least = 1, .most = INT_MAX, .meaning = "the program"};
     (void)cli_operand(self, argc, argv, &operands);
     batch.options.argv = argv + optind;
+    if (batch.options.is_json && (batch.options.trace || batch.options.log))
+        return cli_usage_error("sim run: --json prints one object: --trace and --log go without");
     if (batch.options.count - 1 > UINT64_MAX - batch.options.from)
         return cli_usage_error("sim run: the last seed would be beyond %" PRIu64, UINT64_MAX);
-    int status = search(&batch);
+    int status = check_file(batch.options.trace);
+    if (status == CLI_OK)
+        status = check_file(batch.options.log);
+    if (status == CLI_OK)
+        status = search(&batch);
     sim_outcome_close(&batch.failures[0].outcome);
     sim_outcome_close(&batch.error);
     return status;

@@ -16,6 +16,7 @@ struct sim_options {
     int jobs;
     int64_t timeout_ns;
     bool keeps_going, shrinks, runs_twice, wants_coverage, is_json;
+    const char *trace, *log; // files; NULL: not wanted; log: "-" is standard output
 };
 
 struct sim_failure {
@@ -54,6 +55,12 @@ uint64_t sim_seen_faults(const struct sim_batch *batch);
 // Looks for a smallest set of faults with which the first failure is still one. Fills in `shrunk`.
 // Returns 0, the number of the signal that ended it, or a negative error.
 int sim_shrink(struct sim_batch *batch);
+
+// ---- sim_replay.c ----
+
+// Runs the first failure once more, or the only seed, for its capture and its timeline, if they are
+// asked for. Returns 0, the number of the signal that ended it, or a negative error.
+int sim_replay(const struct sim_batch *batch);
 
 // ---- sim_show.c: everything goes to stdout, what the program said to stderr ----
 

@@ -78,9 +78,9 @@ void sim_run_read(struct sim_run *run);
 bool sim_run_has_ended(struct sim_run *run);
 
 // Ends the program and what it has started. sim_run_has_ended will be true soon.
-// Its time is over: it may say where it was, and is killed when it does not end by that.
-void sim_run_end(struct sim_run *run);
 void sim_run_kill(struct sim_run *run);
+// The time of the program is over: it may say where it was. The next call kills it.
+void sim_run_end(struct sim_run *run);
 
 // Ends it, waits for its end, and drops what is known of it. Nothing, if nothing runs.
 void sim_run_drop(struct sim_run *run);

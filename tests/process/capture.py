@@ -84,7 +84,7 @@ def check_tcp(folder):
     yield "lossy: nothing is missing", frames(folder, "lossy", unknown) == 0
     too_far = [row for name in ("bulk", "lossy", "loopback") for row in
                fields(folder, name, "tcp.analysis.bytes_in_flight", "tcp.window_size")
-               if row[0] and int(row[0]) > 65536]
+               if row[0] and int(row[0]) > 131072]
     yield "nobody goes beyond the window", not too_far
 
 

@@ -15,7 +15,8 @@ check "it shows bank.c as it is" cmp "$WEFT_SOURCE/tests/sim/tutorial/bank.c" <(
 check "seed 1 is well" "$bank"
 
 search() {
-    "$weft" sim run "$bank" --seeds 1000 --shrink >"$work/found" 2>&1
+    "$weft" sim run "$bank" --seeds 1000 --shrink --log "$work/shown" \
+        --trace "$work/shown.pcapng" >"$work/found" 2>&1
     status=$?
     equal 1 "$status"
 }
@@ -37,6 +38,23 @@ check "the line replays it" replay
 while read -r line; do
     check "the log says: $line" grep -q -F "$line" "$work/log"
 done < <(grep '^0\.[0-9]* ' "$doc")
+
+check "the search shows the same" cmp "$work/log" "$work/shown"
+check "and captures it" grep -q -F "seed 13: its packets are in $work/shown.pcapng" "$work/found"
+captured() {
+    [ "$(tshark -r "$work/shown.pcapng" -Y tcp.flags.reset==1 2>/dev/null | wc -l)" -ge 1 ]
+}
+check "with the reset that did it" captured
+printed() {
+    "$weft" sim run "$bank" --seed 1 --log - >"$work/printed" 2>&1 &&
+        grep -q 'bank .*TCP SYN arrived$' "$work/printed"
+}
+check "--log - prints the timeline of a seed that is well" printed
+unwritable() {
+    "$weft" sim run "$bank" --seed 1 --trace /nowhere/at/all >"$work/refused" 2>&1
+    [ $? = 1 ] && grep -q '^weft: sim run: /nowhere/at/all: no such file or directory$' "$work/refused"
+}
+check "a file that cannot be written is told before the search" unwritable
 
 fixed() {
     "$weft" sim run "${bank}_fixed" --seeds 1000 >"$work/fixed" 2>&1
