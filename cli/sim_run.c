@@ -137,18 +137,23 @@ int sim_run_start(struct sim_run *run, const struct sim_start *start, struct sim
 
 // ---- Listening ----
 
-// Keeps the end of what the program says: there it says why it fails. The buffer is twice as large
-// as that, so that few bytes are ever moved; untouched, it costs nothing.
+// Of what the program has said, its end: there it says why it fails.
+static void cut_text(struct sim_outcome *outcome) {
+    if (outcome->text_size <= SIM_STDERR_SIZE)
+        return;
+    memmove(outcome->text, outcome->text + outcome->text_size - SIM_STDERR_SIZE, SIM_STDERR_SIZE);
+    outcome->text_size = SIM_STDERR_SIZE;
+}
+
+// The buffer is twice as large as what is kept, so that few bytes are ever moved; untouched, it
+// costs nothing.
 static void keep_text(struct sim_outcome *outcome, const char *buf, size_t size) {
     if (!outcome->text)
         outcome->text = malloc(2 * SIM_STDERR_SIZE);
     if (!outcome->text)
         return; // the seed and how it ended are worth more than its text
-    if (outcome->text_size + size > 2 * SIM_STDERR_SIZE) {
-        size_t kept = SIM_STDERR_SIZE;
-        memmove(outcome->text, outcome->text + outcome->text_size - kept, kept);
-        outcome->text_size = kept;
-    }
+    if (outcome->text_size + size > 2 * SIM_STDERR_SIZE)
+        cut_text(outcome);
     memcpy(outcome->text + outcome->text_size, buf, size);
     outcome->text_size += size;
 }
@@ -242,12 +247,7 @@ bool sim_run_has_ended(struct sim_run *run) {
     run->pid = 0;
     read_rest(run);
     judge(run, status);
-    struct sim_outcome *outcome = &run->outcome;
-    if (outcome->text_size > SIM_STDERR_SIZE) {
-        memmove(outcome->text, outcome->text + outcome->text_size - SIM_STDERR_SIZE,
-                SIM_STDERR_SIZE);
-        outcome->text_size = SIM_STDERR_SIZE;
-    }
+    cut_text(&run->outcome);
     return true;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a simulation refuses, and what it says of a run that has failed.
+#include "in_child.h"
 #include "task_tools.h"
 
 #include <math.h>
@@ -162,26 +163,17 @@ struct death {
     char said[16384];
 };
 
+static int (*dying_world)(weft_sim *, void *);
+
+static void run_dying_world(void) {
+    signal(SIGABRT, SIG_DFL); // cmocka's
+    (void)weft_sim_run(&plain, dying_world, NULL);
+}
+
 // What a run in a child process says on stderr and how it ends.
 static void die_of(int (*world)(weft_sim *, void *), struct death *ret_death) {
-    int ends[2];
-    expect(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        signal(SIGABRT, SIG_DFL); // cmocka's
-        signal(SIGSEGV, SIG_DFL);
-        (void)weft_sim_run(&plain, world, NULL);
-        _exit(0);
-    }
-    close(ends[1]);
-    size_t length = 0;
-    ssize_t n;
-    while ((n = read(ends[0], ret_death->said + length, sizeof ret_death->said - 1 - length)) > 0)
-        length += (size_t)n;
-    ret_death->said[length] = '\0';
-    close(ends[0]);
-    expect(waitpid(child, &ret_death->status, 0), child);
+    dying_world = world;
+    ret_death->status = status_of_child(run_dying_world, ret_death->said, sizeof ret_death->said);
 }
 
 static void expect_death(int (*world)(weft_sim *, void *), int number, const char *pattern) {
