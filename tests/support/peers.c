@@ -68,7 +68,7 @@ int udp_connect_to(const weft_addr *peer) {
 size_t fill_with_bytes(int conn) {
     static const char zeros[65536];
     for (size_t total = 0;;) {
-        weft_within(300 * WEFT_MILLISECOND);
+        weft_within(300 * (int64_t)test_slowness() * WEFT_MILLISECOND);
         ssize_t n = weft_write(conn, zeros, sizeof zeros);
         if (n == -ETIMEDOUT && weft_timed_out())
             return total;
