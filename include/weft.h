@@ -47,6 +47,7 @@
 #include <weft/error.h>
 #include <weft/io.h>
 #include <weft/net.h>
+#include <weft/sync.h>
 #include <weft/task.h>
 
 #endif

@@ -61,24 +61,6 @@ static bool chooses(struct weft__waiter *self, enum weft__choice what) {
     return weft__driver_choose(self->driver, what, 2) == 1;
 }
 
-// Each operation, inline successes included, costs one of the budget; without any left the others
-// go first.
-static void charge(struct weft__waiter *self) {
-    if (!self->worker)
-        return;
-    if (--self->budget > 0 && !chooses(self, WEFT__PICK_YIELD))
-        return;
-    self->budget = WEFT__BUDGET;
-    weft__worker_end_turn(self->worker);
-}
-
-int weft__enter(struct weft__waiter *self) {
-    if (!weft__is_orphan())
-        charge(self);
-    int error = weft__interrupted(self);
-    return error < 0 ? error : weft__barred(self);
-}
-
 // `turn` is NULL when there is no handle that could be closed.
 static int interruption(struct weft__waiter *self, struct weft__turn *turn) {
     if (turn && weft__turn_is_closing(turn))

@@ -7,6 +7,7 @@
 #define WEFT__CALL_H
 
 #include "driver/driver.h"
+#include "task/entry.h"
 #include "task/handle.h"
 #include "task/waiter.h"
 
@@ -40,10 +41,6 @@ int64_t weft__perform_start(struct weft__waiter *self, struct weft__op *op);
 // The whole without a handle (connect, resolve). `ret_interrupted`, may be NULL, tells whether the
 // code came from a cancel or a deadline.
 int64_t weft__perform(struct weft__waiter *self, struct weft__op *op, bool *ret_interrupted);
-
-// The entry of a call that may wait and has no handle: 0, or what weft__interrupted says, or
-// -ENOMEM.
-int weft__enter(struct weft__waiter *self);
 
 // Control of a descriptor, on the caller's driver. Tests can make it fail.
 int64_t weft__ctl(struct weft__waiter *self, struct weft__ctl *ctl);

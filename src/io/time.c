@@ -10,16 +10,6 @@
 #include <errno.h>
 #include <weft/task.h>
 
-static WEFT__COLD int refused(struct weft__waiter *self, const char *name, int code) {
-    (void)weft__failed(self, name, 0, code);
-    weft__failed_by_deadline(self, code);
-    return code;
-}
-
-static int refuse(struct weft__waiter *self, const char *name, int code) {
-    return code < 0 ? refused(self, name, code) : code;
-}
-
 // Its own time counts as reached when it is not later than the ambient deadline.
 static int sleep_until(struct weft__waiter *self, int64_t until) {
     for (;;) {
@@ -45,7 +35,7 @@ int weft_sleep(int64_t ns) {
         int64_t now = weft__fresh_now(self);
         code = sleep_until(self, ns > INT64_MAX - now ? INT64_MAX : now + ns);
     }
-    return refuse(self, "sleep", code);
+    return weft__leave(self, "sleep", code);
 }
 
 int weft_yield(void) {
@@ -58,7 +48,7 @@ int weft_yield(void) {
         weft__worker_yield(worker);
     else
         weft__os_yield();
-    return refuse(self, "yield", code);
+    return weft__leave(self, "yield", code);
 }
 
 int64_t weft_now(void) {
@@ -80,7 +70,7 @@ int weft_check(void) {
     if (!self)
         return -ENOMEM;
     (void)weft__fresh_now(self);
-    return refuse(self, "check", weft__interrupted(self));
+    return weft__leave(self, "check", weft__interrupted(self));
 }
 
 int weft_random(void *buf, size_t size) {
@@ -89,5 +79,5 @@ int weft_random(void *buf, size_t size) {
     if (!self)
         return -ENOMEM;
     int code = (int)weft__ctl(self, &ctl);
-    return code < 0 ? refused(self, "random", code) : 0;
+    return weft__leave(self, "random", code);
 }
