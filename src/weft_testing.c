@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "task/handle.h"
 #include "task/runtime.h"
+#include "task/wait_queue.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,6 +33,10 @@ int weft__testing_start_workers(uint64_t seed, unsigned workers) {
 int weft__testing_waiting(int handle, int direction) {
     return weft__handle_waiting(handle,
                                 direction == WEFT_READ ? WEFT__SIDE_READ : WEFT__SIDE_WRITE);
+}
+
+size_t weft__testing_queued(void *object) {
+    return weft__wait_queue_length(object, weft__self()); // each object begins with its queue
 }
 
 size_t weft__testing_parked_tasks(void) {

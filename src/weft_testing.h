@@ -19,6 +19,9 @@ int weft__testing_start_workers(uint64_t seed, unsigned workers);
 // accept waits in the direction of WEFT_READ, connect is not yet a handle. Negative: -EBADF.
 int weft__testing_waiting(int handle, int direction);
 
+// How many tasks and threads wait at an object of weft/sync.h.
+size_t weft__testing_queued(void *object);
+
 // How many tasks of the runtime wait for anything at all (task zero not counted).
 size_t weft__testing_parked_tasks(void);
 

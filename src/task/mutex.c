@@ -74,5 +74,5 @@ void weft_unlock(weft_mutex *public) {
     }
     weft__wait_queue_leave(&mutex->queue);
     if (!is_held)
-        weft__misuse(self, "unlocks a mutex that it does not hold");
+        weft__misuse(self, "unlocks a weft_mutex that it does not hold");
 }

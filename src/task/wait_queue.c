@@ -49,3 +49,13 @@ void weft__wait_queue_grant(struct weft__seat *seat) {
     seat->is_granted = true;
     weft__unpark(seat->waiter);
 }
+
+size_t weft__wait_queue_length(struct weft__wait_queue *queue, const struct weft__waiter *self) {
+    size_t length = 0;
+    weft__wait_queue_enter(queue, self);
+    struct weft__list *link = weft__list_first(&queue->waiting);
+    for (; link; link = weft__list_next(&queue->waiting, link))
+        length++;
+    weft__wait_queue_leave(queue);
+    return length;
+}

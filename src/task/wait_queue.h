@@ -63,4 +63,7 @@ int weft__wait_queue_wait(struct weft__wait_queue *queue, struct weft__seat *sea
 // Gives a seat what it waits for.
 void weft__wait_queue_grant(struct weft__seat *seat);
 
+// For tests: how many wait. Without the lock held.
+size_t weft__wait_queue_length(struct weft__wait_queue *queue, const struct weft__waiter *self);
+
 #endif

@@ -60,6 +60,13 @@ void await_waiting(int handle, int direction, int count) {
         await_pause(&await, what);
 }
 
+void await_queued(void *object, size_t count) {
+    char what[64];
+    snprintf(what, sizeof what, "%zu waiting at an object", count);
+    for (struct await await = {0}; weft__testing_queued(object) < count;)
+        await_pause(&await, what);
+}
+
 void await_parked_tasks(size_t count) {
     char what[64];
     snprintf(what, sizeof what, "%zu parked tasks", count);

@@ -19,6 +19,9 @@ void await_flag(struct flag *flag, int at_least);
 // At least `count` operations wait in one direction (WEFT_READ, WEFT_WRITE) of the handle.
 void await_waiting(int handle, int direction, int count);
 
+// At least `count` tasks or threads wait at an object of weft/sync.h.
+void await_queued(void *object, size_t count);
+
 // At least `count` tasks of the runtime wait for anything; not for the thread driver.
 void await_parked_tasks(size_t count);
 
