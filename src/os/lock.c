@@ -60,6 +60,12 @@ void weft__biased_lock_slow(struct weft__biased_lock *b) {
     b->is_biased = false;
 }
 
+void weft__biased_lock_first_slow(struct weft__biased_lock *b, const void *self) {
+    weft__biased_lock_slow(b);
+    if (!weft__load(&b->owner, relaxed))
+        weft__bias_to(b, self);
+}
+
 bool weft__biased_try_slow(struct weft__biased_lock *b) {
     uint32_t expected = 0;
     if (!weft__cas(&b->lock.word, &expected, 1, acquire))

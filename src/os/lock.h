@@ -66,6 +66,7 @@ static inline const void *weft__bias_ended(const void *self) {
 }
 
 void weft__biased_lock_slow(struct weft__biased_lock *b);
+void weft__biased_lock_first_slow(struct weft__biased_lock *b, const void *self);
 bool weft__biased_try_slow(struct weft__biased_lock *b);
 
 // In by the bias, if the caller has it.
@@ -89,6 +90,12 @@ static inline bool weft__biased_enter(struct weft__biased_lock *b, const void *s
 static inline void weft__biased_lock(struct weft__biased_lock *b, const void *self) {
     if (!weft__biased_enter(b, self))
         weft__biased_lock_slow(b);
+}
+
+// The same; the first that comes gets the bias, and once that has ended nobody does again.
+static inline void weft__biased_lock_first(struct weft__biased_lock *b, const void *self) {
+    if (!weft__biased_enter(b, self))
+        weft__biased_lock_first_slow(b, self);
 }
 
 // Without waiting, so without ending another's bias. False: not taken.

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The queue of wait_queue.h: entering, waiting, granting.
+// The queue of wait_queue.h: waiting and granting.
 #include "task/wait_queue.h"
 
 #include "task/park.h"
 
 #include <errno.h>
-
-WEFT__NOINLINE void weft__wait_queue_enter_slow(struct weft__wait_queue *queue,
-                                                const struct weft__waiter *self) {
-    weft__biased_lock_slow(&queue->lock);
-    if (!weft__load(&queue->lock.owner, relaxed))
-        weft__bias_to(&queue->lock, self->worker);
-}
 
 static void sit_down(struct weft__wait_queue *queue, struct weft__seat *seat,
                      struct weft__waiter *self) {

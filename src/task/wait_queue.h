@@ -35,12 +35,9 @@ struct weft__seat {
     bool is_granted;
 };
 
-void weft__wait_queue_enter_slow(struct weft__wait_queue *queue, const struct weft__waiter *self);
-
 static inline void weft__wait_queue_enter(struct weft__wait_queue *queue,
                                           const struct weft__waiter *self) {
-    if (!weft__biased_enter(&queue->lock, self->worker))
-        weft__wait_queue_enter_slow(queue, self);
+    weft__biased_lock_first(&queue->lock, self->worker);
 }
 
 // The object may be gone after it.

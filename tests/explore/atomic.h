@@ -93,6 +93,7 @@ void weft__heavy_barrier_ask(void);
 #define weft__unlock(l) explore_unlock(&(l)->word, EXPLORE_SITE("unlock(" #l ")"))
 #define weft__biased_lock(l, self)                                                                 \
     explore_biased_lock(&(l)->lock.word, (self), EXPLORE_SITE("lock(" #l ")"))
+#define weft__biased_lock_first(l, self) weft__biased_lock(l, self)
 #define weft__biased_try(l, self)                                                                  \
     explore_biased_try(&(l)->lock.word, (self), EXPLORE_SITE("try(" #l ")"))
 #define weft__biased_unlock(l) explore_unlock(&(l)->lock.word, EXPLORE_SITE("unlock(" #l ")"))

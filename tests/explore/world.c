@@ -256,6 +256,15 @@ size_t weft__look_calls_running(uint32_t thread_id, uintptr_t *ret_calls, size_t
     return 0;
 }
 
+size_t weft__look_own_calls(size_t skipped, uintptr_t *ret_calls, size_t capacity) {
+    (void)skipped, (void)ret_calls, (void)capacity;
+    return 0;
+}
+
+void weft__look_put_calls(struct weft__text *text, const uintptr_t *calls, size_t count) {
+    (void)text, (void)calls, (void)count;
+}
+
 void weft__fault_watch(weft__fault_describe *describe) {
     (void)describe;
 }
