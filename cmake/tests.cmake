@@ -181,7 +181,7 @@ set(twice ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/sim/twice.py)
 if(WEFT_SANITIZE OR WEFT_TEST_LAUNCHER) # such a tool has its own idea of where things lie
     list(APPEND twice --any-addresses)
 endif()
-foreach(program echo chat relay scopes datagrams storm)
+foreach(program echo chat relay scopes sync datagrams storm)
     set(seeds ${sim_seeds})
     if(program STREQUAL "storm")
         set(seeds ${storm_seeds})
@@ -196,7 +196,7 @@ if(NOT WEFT_SANITIZE AND NOT WEFT_TEST_LAUNCHER) # a program that is not repeata
 endif()
 # Not those that say when things happen, since a stack that fails may be a while in coming; nor that
 # which opens thousands of handles.
-foreach(program echo chat relay)
+foreach(program echo chat relay sync)
     weft_test(sim.${program}_nth sim 120 ${WEFT_TEST_LAUNCHER} $<TARGET_FILE:prove> ${program} nth)
     set_property(TEST sim.${program}_nth APPEND PROPERTY ENVIRONMENT WEFT_LOG=off)
 endforeach()

@@ -28,6 +28,7 @@ static const struct program programs[] = {
     {"relay", relay_world, STREAMS | NAMES, 0},
     {"datagrams", datagrams_world, DATAGRAMS, 0},
     {"scopes", scopes_world, 0, 1},
+    {"sync", sync_world, 0, 0},
     {"storm", storm_world, STREAMS | NAMES, 1},
     {"drift", drift_world, 0, 0},
 };

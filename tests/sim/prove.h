@@ -36,6 +36,7 @@ int echo_world(weft_sim *sim, void *unused);
 int chat_world(weft_sim *sim, void *unused);
 int relay_world(weft_sim *sim, void *unused);
 int scopes_world(weft_sim *sim, void *unused);
+int sync_world(weft_sim *sim, void *unused);
 int storm_world(weft_sim *sim, void *unused);
 int datagrams_world(weft_sim *sim, void *unused);
 int drift_world(weft_sim *sim, void *unused);
