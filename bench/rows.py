@@ -75,6 +75,8 @@ ROWS = [
     Row("yield_1000", "yield among 1,000 tasks", (CPU,), targets=most(18)),
     Row("spawn_join", "spawn + join, one after another", (CPU,), targets=most(50)),
     Row("spawn_1000", "spawn 1,000, then join all, per task", (CPU,), targets=most(50)),
+    Row("mutex", "mutex, uncontended", (CPU,), targets=most(20)),
+    Row("mutex_handed", "mutex handed over", (CPU,), targets=most(55)),
     Row("timer_cancel", "timer set + taken back, 100,000 others", (CPU,), targets=most(60)),
     Row("sleep_cancel", "spawn, sleep, cancel, join; 100,000 others sleep", (CPU,)),
     Row("sleep_fired", "sleep until fired, 100,000 at once, each", (CPU,), targets=most(300)),
