@@ -8,11 +8,9 @@
 #include "os/os.h"
 #include "task/handle.h"
 #include "task/runtime.h"
-#include "task/wait_queue.h"
 
 #include <errno.h>
 #include <string.h>
-#include <weft/io.h>
 #include <weft/task.h>
 
 int weft__testing_start(const char *driver, uint64_t seed) {
@@ -28,20 +26,6 @@ int weft__testing_start_workers(uint64_t seed, unsigned workers) {
     struct weft__driver *sim;
     int error = self ? weft__sim_start(seed, &sim, NULL) : -ENOMEM;
     return error < 0 ? error : weft__runtime_start_on(self, sim, workers);
-}
-
-int weft__testing_waiting(int handle, int direction) {
-    return weft__handle_waiting(handle,
-                                direction == WEFT_READ ? WEFT__SIDE_READ : WEFT__SIDE_WRITE);
-}
-
-size_t weft__testing_queued(void *object) {
-    return weft__wait_queue_length(object, weft__self()); // each object begins with its queue
-}
-
-size_t weft__testing_parked_tasks(void) {
-    struct weft__runtime *runtime = weft__runtime_now();
-    return runtime ? weft__runtime_parked(runtime) : 0;
 }
 
 int weft__testing_fail(const char *kind, uint64_t n, int every, int error) {

@@ -3,6 +3,8 @@
 // other objects of weft/sync.h: sync.c, those of several workers: sync_workers.c.
 #include "case.h"
 
+#include <pthread.h>
+
 enum { PLENTY = 6 };
 
 struct user {
@@ -64,6 +66,36 @@ CASE(those_that_wait_get_the_mutex_in_order) {
         expect(users[i].got_at, i);
     }
 }
+
+static void *lock_in_thread(void *context) {
+    lock_and_note(context);
+    return NULL;
+}
+
+// "Any task of any worker and any plain thread may use the same one."
+CASE(tasks_and_a_plain_thread_wait_in_one_queue) {
+    weft_mutex mutex = {0};
+    int turn = 0;
+    struct user users[3];
+    struct parties parties = {0};
+    pthread_t thread;
+    for (int i = 0; i < 3; i++)
+        users[i] = (struct user){.mutex = &mutex, .turn = &turn};
+    expect(weft_lock(&mutex), 0);
+    party_start(&parties, "first", lock_and_note, &users[0]);
+    await_queued(&mutex, 1);
+    expect(-pthread_create(&thread, NULL, lock_in_thread, &users[1]), 0);
+    await_queued(&mutex, 2);
+    party_start(&parties, "last", lock_and_note, &users[2]);
+    await_queued(&mutex, 3);
+    weft_unlock(&mutex);
+    await_flag(&users[1].done, 1); // the worker of this thread may be the first one's
+    expect(-pthread_join(thread, NULL), 0);
+    parties_join(&parties);
+    for (int i = 0; i < 3; i++)
+        expect(users[i].got_at, i);
+}
+CASE_NOT_ON(tasks_and_a_plain_thread_wait_in_one_queue, "sim", NO_THREADS)
 
 // "What is given away belongs to the first that waits from that moment."
 CASE(who_comes_by_does_not_take_what_was_handed_over) {

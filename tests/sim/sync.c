@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All of weft/sync.h between some tasks that hold, give up and are cancelled: never do two have what
-// is for one, and when all is over nothing is held and no permit is lost.
+// All of weft/sync.h between some tasks that hold, give up and are cancelled: never do two have
+// what is for one, and when all is over nothing is held and no permit is lost.
 #include "prove.h"
 
 #include <errno.h>
