@@ -56,6 +56,7 @@ static const struct {
     {NULL, -ECHILD, "after fork, call weft_start in the child first"},
     {"go", -EINVAL, "the scope or the function is NULL, or an option is out of range"},
     {"go", -EBUSY, "the scope is being joined, and the caller is none of its tasks"},
+    {"lock", -EDEADLK, "the caller holds the mutex already"},
     {"join", -EPERM, "only who used the scope first joins it"},
     {"stop", -EPERM,
      "only task zero, the thread that started the runtime, stops it; with own_threads, any plain "

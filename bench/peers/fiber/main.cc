@@ -97,6 +97,37 @@ static long run_yield_1000(long count) {
     return yield_among(1000, count);
 }
 
+// ---- A mutex --------------------------------------------------------------------------------
+
+static long run_mutex(long count) {
+    fibers::mutex mutex;
+    spawn([&mutex, count] {
+        for (long left = count; left > 0; left--) {
+            mutex.lock();
+            mutex.unlock();
+        }
+    }).join();
+    return count;
+}
+
+// Held across a yield, so that the other one waits for it.
+static long run_mutex_handed(long count) {
+    fibers::mutex mutex;
+    std::vector<fibers::fiber> all;
+    long each = count / 2 + 1;
+    for (int i = 0; i < 2; i++)
+        all.push_back(spawn([&mutex, each] {
+            for (long left = each; left > 0; left--) {
+                mutex.lock();
+                boost::this_fiber::yield();
+                mutex.unlock();
+            }
+        }));
+    for (auto &one : all)
+        one.join();
+    return each * 2;
+}
+
 // ---- Starting -------------------------------------------------------------------------------
 
 static long run_spawn_join(long count) {
@@ -295,10 +326,9 @@ static bool run_row(const std::string &row) {
     static const struct {
         const char *name;
         long (*run)(long);
-    } repeated[] = {{"yield_2", run_yield_2},
-                    {"yield_1000", run_yield_1000},
-                    {"spawn_join", run_spawn_join},
-                    {"spawn_1000", run_spawn_1000}};
+    } repeated[] = {{"yield_2", run_yield_2},       {"yield_1000", run_yield_1000},
+                    {"mutex", run_mutex},           {"mutex_handed", run_mutex_handed},
+                    {"spawn_join", run_spawn_join}, {"spawn_1000", run_spawn_1000}};
     for (auto &one : repeated)
         if (row == one.name) {
             double count;

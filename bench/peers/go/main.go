@@ -32,6 +32,36 @@ func yieldAmong(tasks, count int) int {
 	return each * tasks
 }
 
+func mutexAlone(count int) int {
+	var mutex sync.Mutex
+	for i := 0; i < count; i++ {
+		mutex.Lock()
+		mutex.Unlock()
+	}
+	return count
+}
+
+// Held across a yield, so that the other one waits for it.
+func mutexHanded(count int) int {
+	const tasks = 2
+	each := count/tasks + 1
+	var mutex sync.Mutex
+	var all sync.WaitGroup
+	all.Add(tasks)
+	for i := 0; i < tasks; i++ {
+		go func() {
+			for i := 0; i < each; i++ {
+				mutex.Lock()
+				runtime.Gosched()
+				mutex.Unlock()
+			}
+			all.Done()
+		}()
+	}
+	all.Wait()
+	return each * tasks
+}
+
 // A channel: a WaitGroup for each was slower.
 func spawnJoin(count int) int {
 	done := make(chan struct{})
@@ -103,6 +133,10 @@ func main() {
 		repeat(row, func(count int) int { return yieldAmong(2, count) })
 	case "yield_1000":
 		repeat(row, func(count int) int { return yieldAmong(1000, count) })
+	case "mutex":
+		repeat(row, mutexAlone)
+	case "mutex_handed":
+		repeat(row, mutexHanded)
 	case "spawn_join":
 		repeat(row, spawnJoin)
 	case "spawn_1000":

@@ -119,6 +119,38 @@ static long run_yield_1000(long count) {
     return yield_among(1000, count);
 }
 
+// ---- A mutex --------------------------------------------------------------------------------
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static long run_mutex(long count) {
+    for (long i = 0; i < count; i++) {
+        (void)pthread_mutex_lock(&mutex);
+        (void)pthread_mutex_unlock(&mutex);
+    }
+    return count;
+}
+
+static void *hold_often(void *arg) {
+    for (long i = *(long *)arg; i > 0; i--) {
+        (void)pthread_mutex_lock(&mutex);
+        (void)sched_yield();
+        (void)pthread_mutex_unlock(&mutex);
+    }
+    return NULL;
+}
+
+// Held across a yield, so that the other one waits for it.
+static long run_mutex_handed(long count) {
+    pthread_t all[2];
+    long each = count / 2 + 1;
+    for (int i = 0; i < 2; i++)
+        start(&all[i], hold_often, &each);
+    for (int i = 0; i < 2; i++)
+        join(all[i]);
+    return each * 2;
+}
+
 // ---- Starting -------------------------------------------------------------------------------
 
 static long run_spawn_join(long count) {
@@ -284,6 +316,8 @@ static const struct {
     {"switch", NULL, bare_switch},
     {"yield_2", run_yield_2, NULL},
     {"yield_1000", run_yield_1000, NULL},
+    {"mutex", run_mutex, NULL},
+    {"mutex_handed", run_mutex_handed, NULL},
     {"spawn_join", run_spawn_join, NULL},
     {"spawn_1000", run_spawn_1000, NULL},
     {"timer_cancel", run_timer_cancel, NULL},

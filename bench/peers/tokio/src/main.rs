@@ -49,6 +49,8 @@ fn main() {
     match row.trim_end_matches("_2w") {
         "yield_2" => world.repeat(row, |count| rows::yield_among(2, count)),
         "yield_1000" => world.repeat(row, |count| rows::yield_among(1000, count)),
+        "mutex" => world.repeat(row, rows::mutex),
+        "mutex_handed" => world.repeat(row, rows::mutex_handed),
         "spawn_join" => world.repeat(row, rows::spawn_join),
         "spawn_1000" => world.repeat(row, rows::spawn_1000),
         "tree" => rows::tree(&world, row),

@@ -5,6 +5,8 @@ use crate::measure::{self, Span};
 use crate::World;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 use tokio::task::{self, JoinHandle};
 
 const BATCH: u64 = 1000;
@@ -25,6 +27,35 @@ pub async fn yield_among(tasks: u64, count: u64) -> u64 {
         one.await.expect("no panic");
     }
     each * tasks
+}
+
+pub async fn mutex(count: u64) -> u64 {
+    let mutex = Mutex::new(());
+    for _ in 0..count {
+        drop(mutex.lock().await);
+    }
+    count
+}
+
+// Held across a yield, so that the other one waits for it.
+pub async fn mutex_handed(count: u64) -> u64 {
+    let each = count / 2 + 1;
+    let mutex = Arc::new(Mutex::new(()));
+    let all: Vec<JoinHandle<()>> = (0..2)
+        .map(|_| {
+            let mutex = mutex.clone();
+            tokio::spawn(async move {
+                for _ in 0..each {
+                    let _held = mutex.lock().await;
+                    task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for one in all {
+        one.await.expect("no panic");
+    }
+    each * 2
 }
 
 pub async fn spawn_join(count: u64) -> u64 {
