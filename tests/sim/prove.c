@@ -132,6 +132,7 @@ static void leave_out(weft_sim *sim, unsigned uses) {
     if (!(uses & (STREAMS | DATAGRAMS))) {
         sim->stalls = sim->suspensions = sim->late_cancels = sim->loss = -1;
         sim->fd_shortages = sim->buffer_shortages = sim->partitions = sim->clock_jumps = -1;
+        sim->pauses = sim->crashes = -1; // which a packet brings about
     }
 }
 

@@ -21,7 +21,7 @@ struct table {
 };
 
 static int pause_somewhat(void) {
-    return weft_sleep(below(3) * WEFT_MICROSECOND);
+    return weft_sleep(below(300) * WEFT_MILLISECOND);
 }
 
 // What ended by the game's own deadline has not happened, and is no error.
@@ -112,7 +112,7 @@ static int (*const games[GAMES])(struct table *) = {use_mutex, use_lock,    use_
 
 static int play(void *arg) {
     for (int i = 0; i < ROUNDS; i++) {
-        weft_within((1 + below(8)) * WEFT_MICROSECOND);
+        weft_within((1 + below(800)) * WEFT_MILLISECOND);
         int result = unless_late(games[below(GAMES)](arg));
         if (result < 0)
             return result;
