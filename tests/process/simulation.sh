@@ -52,7 +52,8 @@ printed() {
 check "--log - prints the timeline of a seed that is well" printed
 unwritable() {
     "$weft" sim run "$bank" --seed 1 --trace /nowhere/at/all >"$work/refused" 2>&1
-    [ $? = 1 ] && grep -q '^weft: sim run: /nowhere/at/all: no such file or directory$' "$work/refused"
+    [ $? = 1 ] &&
+        grep -q '^weft: sim run: /nowhere/at/all: no such file or directory$' "$work/refused"
 }
 check "a file that cannot be written is told before the search" unwritable
 
