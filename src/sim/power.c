@@ -75,7 +75,9 @@ void weft__host_crash(struct weft__world_host *host, struct weft__waiter *self) 
     host->is_down = weft__world.has_crashed = true;
     host->boots++;
     weft__host_tell(host);
-    while (is_own)
+    if (!is_own)
+        return;
+    for (;;) // it is lost, whatever wakes it
         weft__park(self, INT64_MAX);
 }
 

@@ -105,7 +105,7 @@ int weft_priv_sim_run(size_t size, weft_sim *sim, int (*fn)(weft_sim *sim, void 
     struct weft__waiter *self = weft__self();
     weft_sim options = {0};
     struct weft__sim_link link;
-    uint64_t seed, faults;
+    uint64_t seed = 0, faults = 0;
     if (!self)
         return -ENOMEM;
     if (self->worker || weft__world.sim)
