@@ -16,6 +16,7 @@ foreach(patch ${mutants})
     target_link_libraries(mutant_${name} PRIVATE weft_internal weft_static)
     target_compile_options(mutant_${name} PRIVATE -w) # what is left out is not used
     set_target_properties(mutant_${name} PROPERTIES EXCLUDE_FROM_ALL ON
+        EXPORT_COMPILE_COMMANDS OFF # its source is not there until it is built
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/sim/mutants/bin)
     list(APPEND mutant_programs mutant_${name})
 endforeach()
