@@ -149,14 +149,16 @@ static int find_way(struct weft__sim_socket *s, const struct weft__op *op,
         *to = s->remote;
     else
         error = -EDESTADDRREQ;
+    if (error != 0)
+        return error;
     bool is_mapped = s->family == WEFT_IPV6 && weft__sim_is_v4(to);
-    if (error == 0 && is_mapped && s->options[WEFT__OPT_V6ONLY])
-        error = -ENETUNREACH;
-    if (error == 0 && to->port == 0 && (!is_to_peer || is_mapped))
-        error = -EINVAL; // but what is connected to port 0 sends, to nobody, in its own family
-    if (error == 0 && weft__sim_is_broadcast(to) && !s->options[WEFT__OPT_BROADCAST])
-        error = -EACCES;
-    return error != 0 ? error : weft__sim_route(s, to, from);
+    if (is_mapped && s->options[WEFT__OPT_V6ONLY])
+        return -ENETUNREACH;
+    if (to->port == 0 && (!is_to_peer || is_mapped))
+        return -EINVAL; // but what is connected to port 0 sends, to nobody, in its own family
+    if (weft__sim_is_broadcast(to) && !s->options[WEFT__OPT_BROADCAST])
+        return -EACCES;
+    return weft__sim_route(s, to, from);
 }
 
 static int find_fault(struct weft__sim_socket *s, const struct weft__sim_name *to, size_t size) {
