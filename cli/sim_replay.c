@@ -100,10 +100,12 @@ int sim_replay(const struct sim_batch *batch) {
     struct replay replay = {.batch = batch, .seed = options->from};
     if (!options->trace && !options->log)
         return 0;
-    if (batch->failed_count > 0)
+    if (batch->failed_count > 0) {
         replay.seed = batch->failures[0].seed;
-    else if (options->count > 1)
-        return printf("no seed failed: there is nothing to show of one (--seed N shows any)\n") < 0;
+    } else if (options->count > 1) {
+        printf("no seed failed: there is nothing to show of one (--seed N shows any)\n");
+        return 0;
+    }
     if (batch->shrunk == SIM_SHRUNK)
         (void)sim_set_text(&batch->faults, batch->smallest, replay.faults);
     if (options->log && strcmp(options->log, "-") == 0)

@@ -30,16 +30,6 @@ static void on_accident(enum weft__sim_fault fault, uint32_t from, uint32_t to, 
     accident.waiter->driver->class->wake(accident.waiter->driver);
 }
 
-static struct weft__world_host *host_at(uint32_t number) {
-    struct weft__list *hosts = &weft__world.hosts;
-    for (struct weft__list *i = weft__list_first(hosts); i; i = weft__list_next(hosts, i)) {
-        struct weft__world_host *host = WEFT__CONTAINER(i, struct weft__world_host, link);
-        if (host->number == number)
-            return host;
-    }
-    return NULL;
-}
-
 // By chance in one direction, the other, or both.
 static void cut(bool is_cut) {
     int64_t ways = accident.ns % 3;
@@ -94,7 +84,7 @@ static int make_accidents(void *unused) {
             weft__park(self, INT64_MAX);
         if (!accident.is_asked)
             break;
-        happen(host_at(accident.to));
+        happen(weft__world_at(accident.to));
         accident.is_asked = false;
     }
     weft__sim_accident = NULL;

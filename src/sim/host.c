@@ -26,6 +26,16 @@ struct weft__world_host *weft__world_find(const char *name) {
     return NULL;
 }
 
+struct weft__world_host *weft__world_at(uint32_t number) {
+    struct weft__list *hosts = &weft__world.hosts;
+    for (struct weft__list *i = weft__list_first(hosts); i; i = weft__list_next(hosts, i)) {
+        struct weft__world_host *host = WEFT__CONTAINER(i, struct weft__world_host, link);
+        if (host->number == number)
+            return host;
+    }
+    return NULL;
+}
+
 struct wait {
     struct weft__list link;
     struct weft__waiter *waiter;

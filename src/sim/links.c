@@ -59,7 +59,7 @@ int weft_priv_sim_link(size_t size, weft_sim *sim, const char *a, const char *b,
 
 // ---- Partitions -----------------------------------------------------------------------------
 
-static bool is_meant(const struct weft__world_host *host, const char *name) {
+bool weft__is_meant(const struct weft__world_host *host, const char *name) {
     return !name || strcmp(host->name, name) == 0;
 }
 
@@ -70,7 +70,7 @@ static void cut_all(const char *from, const char *to, bool is_cut) {
         for (struct weft__list *j = weft__list_first(hosts); j; j = weft__list_next(hosts, j)) {
             struct weft__world_host *a = WEFT__CONTAINER(i, struct weft__world_host, link);
             struct weft__world_host *b = WEFT__CONTAINER(j, struct weft__world_host, link);
-            if (a != b && is_meant(a, from) && is_meant(b, to))
+            if (a != b && weft__is_meant(a, from) && weft__is_meant(b, to))
                 weft__sim_cut(weft__world.driver, a->number, b->number, is_cut);
         }
 }

@@ -147,12 +147,12 @@ int weft_sim_jump_clock(weft_sim *sim, const char *name, int64_t ns) {
         return -ENOENT;
     for (struct weft__list *i = weft__list_first(hosts); i; i = weft__list_next(hosts, i)) {
         struct weft__world_host *host = WEFT__CONTAINER(i, struct weft__world_host, link);
-        if ((!name || host == weft__world_find(name)) && !can_jump(host, ns))
+        if (weft__is_meant(host, name) && !can_jump(host, ns))
             return -EINVAL;
     }
     for (struct weft__list *i = weft__list_first(hosts); i; i = weft__list_next(hosts, i)) {
         struct weft__world_host *host = WEFT__CONTAINER(i, struct weft__world_host, link);
-        if (!name || host == weft__world_find(name))
+        if (weft__is_meant(host, name))
             weft__sim_jump(weft__world.driver, host->number, ns);
     }
     return 0;

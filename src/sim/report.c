@@ -69,13 +69,8 @@ static void write_report(int result) {
 static const char *host_here(void) {
     struct weft__worker *worker = weft__this_worker();
     struct weft__task *task = worker ? weft__load(&worker->current, relaxed) : NULL;
-    struct weft__list *hosts = &weft__world.hosts;
-    for (struct weft__list *i = weft__list_first(hosts); task && i; i = weft__list_next(hosts, i)) {
-        const struct weft__world_host *host = WEFT__CONTAINER(i, struct weft__world_host, link);
-        if (host->number == task->waiter.host)
-            return host->name;
-    }
-    return NULL;
+    const struct weft__world_host *host = task ? weft__world_at(task->waiter.host) : NULL;
+    return host ? host->name : NULL;
 }
 
 static void put_seconds(struct weft__text *text, int64_t ns) {

@@ -45,6 +45,7 @@ extern struct weft__world weft__world;
 
 // The host, or NULL (host.c).
 struct weft__world_host *weft__world_find(const char *name);
+struct weft__world_host *weft__world_at(uint32_t number); // also in a signal handler
 // Whether that one runs.
 bool weft__world_is(const weft_sim *sim);
 
@@ -71,7 +72,9 @@ void weft__accidents_end(void);
 int weft__hosts_end(void);
 void weft__hosts_free(void);
 
-// In links.c. The driver's terms for a link: 0 or -EINVAL.
+// In links.c. Whether the name is the host's, or NULL: every host's.
+bool weft__is_meant(const struct weft__world_host *host, const char *name);
+// The driver's terms for a link: 0 or -EINVAL.
 int weft__link_read(const weft_sim_link_options *options, struct weft__sim_link *ret_link);
 
 // In faults.c. Whether a rate is a probability, or -1: never. NaN is neither.

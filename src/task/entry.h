@@ -7,10 +7,10 @@
 
 #include "task/waiter.h"
 
-// 0, or what weft__interrupted says, or -ENOMEM.
+// 0, or what weft__interrupted says, or -ENOTSUP: a plain thread while a simulation runs.
 int weft__enter(struct weft__waiter *self);
 
-// The same for a call that never waits, and is not refused by a cancellation.
+// The same for a call that never waits, and is not refused by a cancellation: 0, -ECHILD, -ENOTSUP.
 int weft__enter_at_once(struct weft__waiter *self);
 
 // Records `code` as the failure of the call `name`, if it is one; -ETIMEDOUT as a deadline's.
