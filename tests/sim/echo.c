@@ -29,6 +29,14 @@ void see_end_of(weft_sim *sim, const char *name) {
     weft_sim_check(result == 0 || (is_rough && is_expected(result)));
 }
 
+int run_alone(weft_sim *sim, int (*program)(void *)) {
+    int error = weft_sim_host(sim, "one", "10.0.0.1", program, NULL);
+    if (error < 0)
+        return error;
+    see_end_of(sim, "one");
+    return 0;
+}
+
 static int try_until_it_works(int (*make)(const char *), const char *where) {
     int h;
     weft_within(5 * WEFT_MINUTE);

@@ -15,6 +15,8 @@ extern int is_rough;
 // Waits until the program of a host has come to its end, however often it had to start again, and
 // checks what it says.
 void see_end_of(weft_sim *sim, const char *name);
+// A world of one host with this program.
+int run_alone(weft_sim *sim, int (*program)(void *));
 
 // The byte at an offset of what a client with this number sends.
 static inline char byte_at(unsigned client, size_t offset) {

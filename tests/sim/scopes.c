@@ -166,9 +166,5 @@ static int play_all(void *unused) {
 
 int scopes_world(weft_sim *sim, void *unused) {
     (void)unused;
-    int error = weft_sim_host(sim, "one", "10.0.0.1", play_all, NULL);
-    if (error < 0)
-        return error;
-    see_end_of(sim, "one");
-    return 0;
+    return run_alone(sim, play_all);
 }

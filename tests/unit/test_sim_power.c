@@ -2,6 +2,7 @@
 // Hosts of a simulation that stand still, crash, and start again.
 #include "task_tools.h"
 
+#include "sim_echo.h"
 #include "sim_twice.h"
 
 #include <stdio.h>
@@ -13,26 +14,6 @@ enum { MINUTE_S = 60 };
 static int nothing(void *unused) {
     (void)unused;
     return 0;
-}
-
-static int echo_one(int conn) {
-    char buf[256];
-    ssize_t n;
-    while ((n = weft_read(conn, buf, sizeof buf)) > 0)
-        if (weft_write_all(conn, buf, (size_t)n) < 0)
-            break;
-    weft_close(conn);
-    return 0;
-}
-
-static int server(void *unused) {
-    (void)unused;
-    weft_autojoin weft_scope clients = {0};
-    weft_autoclose int listener = weft_tcp_listen("0.0.0.0:7878");
-    int error = 0;
-    while (error >= 0)
-        error = weft_go(&clients, echo_one, weft_accept(listener));
-    return error;
 }
 
 static ssize_t ask(int conn, char letter) {

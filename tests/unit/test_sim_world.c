@@ -2,32 +2,14 @@
 // Simulations as programs make them: hosts, links, partitions, faults.
 #include "task_tools.h"
 
+#include "sim_echo.h"
+
 #include <stdio.h>
 #include <weft/sim.h>
 
 static weft_sim plain = {.seed = 7};
 
 // ---- Programs ----
-
-static int serve_one(int conn) {
-    char buf[512];
-    ssize_t n;
-    while ((n = weft_read(conn, buf, sizeof buf)) > 0)
-        if ((n = weft_write_all(conn, buf, (size_t)n)) < 0)
-            break;
-    weft_close(conn);
-    return 0;
-}
-
-static int server(void *unused) {
-    (void)unused;
-    weft_autojoin weft_scope clients = {0};
-    weft_autoclose int listener = weft_tcp_listen("0.0.0.0:7878");
-    int error = 0;
-    while (error == 0)
-        error = weft_go(&clients, serve_one, weft_accept(listener));
-    return error;
-}
 
 // Sends `size` bytes and reads them back; 0 or an error. A peer that has given up says nothing.
 static int echo(const char *where, size_t size) {
